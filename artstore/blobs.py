@@ -1,0 +1,91 @@
+"""Where bytes lie: a seam of three verbs, and the folder behind it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from artstore.errors import UsageError
+
+TEMPORARY = ".part"
+"""Suffix of what is being written: never a whole file, safe to delete when nothing runs."""
+
+
+class BlobStore(Protocol):
+    """Whole files under relative paths with ``/``, as :mod:`artstore.names` makes them."""
+
+    def exists(self, path: str) -> bool:
+        """Say whether the whole bytes of *path* are here."""
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """Return the bytes of *path*, seekable. Raises FileNotFoundError."""
+        ...
+
+    def put(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """Give a file to write to, which becomes *path* whole at the end or not at all."""
+        ...
+
+
+class FolderBlobs:
+    """Blobs as files below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def exists(self, path: str) -> bool:
+        """Say whether the whole bytes of *path* are here."""
+        return self.local(path).is_file()
+
+    def open(self, path: str) -> BinaryIO:
+        """Return the bytes of *path*, seekable. Raises FileNotFoundError."""
+        return self.local(path).open("rb")
+
+    @contextmanager
+    def put(self, path: str) -> Iterator[BinaryIO]:
+        """Give a file to write to, which becomes *path* whole at the end or not at all."""
+        with replacing(self.local(path)) as file:
+            yield file
+
+    def local(self, path: str) -> Path:
+        """Return where *path* lies on this disk."""
+        return self.root / path
+
+
+def open_blobs(uri: str | Path) -> FolderBlobs:
+    """Return the store at *uri*, which Scrapy calls ``FILES_STORE``: a folder, or ``file://`` and a folder.
+
+    Raises :class:`~artstore.errors.UsageError` for any other scheme.
+    """
+    scheme, separator, rest = str(uri).partition("://")
+    if not separator:
+        return FolderBlobs(Path(uri))
+    if scheme != "file":
+        raise UsageError(
+            f"files can be kept in a folder, not (yet) in {scheme}://; set OGA_DATA_DIR to a folder"
+        )
+    return FolderBlobs(Path(rest))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write to that replaces *path* at the end, all at once.
+
+    After an error, or a kill, *path* is what it was before. The bytes are
+    synced before the rename, so that a power cut leaves no empty file either.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A short random name: the final one may already use all the bytes a name can have.
+    temporary = path.with_name(f".{secrets.token_hex(8)}{TEMPORARY}")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,293 @@
+"""The catalog: what exists, whence it came, what failed, and what the crawl has not done yet.
+
+Every step of the house asks here for its work and writes here what it has
+done, in one short transaction, so that a step that was killed goes on from
+where it was. Many processes may have it open; one of them writes at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from artstore.models import (
+    FILES,
+    UNPACKED,
+    Failure,
+    FileLink,
+    FileState,
+    Findings,
+    FoundImage,
+    Stage,
+    StoredFile,
+    Work,
+)
+from artstore.schema import connect
+
+_LINKED = {
+    "licences": ("work_licences", "licence_id"),
+    "tags": ("work_tags", "tag_id"),
+    "collections": ("work_collections", "collection_id"),
+}
+
+
+class Catalog:
+    """An open catalog; use it in one thread at a time."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._db = connect(path, read_only=read_only)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all writes inside one: all of them happen or none."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
+        """Run one statement for a module of this room that asks its own questions; rows answer to names."""
+        return self._db.execute(sql, parameters)
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each of *rows*."""
+        self._db.executemany(sql, rows)
+
+    # What the crawl and the folder write.
+
+    def record_work(self, work: Work) -> int:
+        """Write what is known of *work* and return its work_id; its files are recorded as pending.
+
+        A work is recognised by its URL, else by its node id: titles, and URLs
+        with them, change. Call inside :meth:`transaction`.
+        """
+        work_id = self._upsert_work(work)
+        self._link(work_id, "licences", [(entry.key, entry.name, entry.deed_url) for entry in work.licences])
+        self._link(work_id, "tags", [(tag,) for tag in work.tags])
+        self._link(work_id, "collections", list(work.collections))
+        if not work.withheld:
+            # A work whose files are withheld today still is where yesterday's files came from.
+            self._db.execute("DELETE FROM work_files WHERE work_id = ?", [work_id])
+        for position, link in enumerate(work.files):
+            self._db.execute(
+                "INSERT OR IGNORE INTO work_files VALUES (?, ?, ?)",
+                [work_id, self._upsert_file(link), position],
+            )
+        self._refresh_words("SELECT file_id FROM work_files WHERE work_id = ?", work_id)
+        self.forget_failures(Stage.PAGE, work.url)
+        return work_id
+
+    def record_stored(self, stored: StoredFile) -> None:
+        """Write that the bytes of a file are here; other bytes than before are to be examined anew."""
+        self._db.execute(
+            """
+            UPDATE files SET state = 'stored', size_bytes = :size_bytes, etag = :etag, last_modified = :last_modified,
+                examined_at = CASE WHEN sha256 IS :sha256 THEN examined_at END, sha256 = :sha256
+            WHERE path = :path
+            """,
+            asdict(stored),
+        )
+        row = self._db.execute("SELECT url FROM files WHERE path = ?", [stored.path]).fetchone()
+        self.forget_failures(Stage.DOWNLOAD, row["url"])
+
+    def record_unavailable(self, url: str, state: FileState) -> None:
+        """Write that the file at *url* could not be had, unless an earlier download of it is here."""
+        self._db.execute("UPDATE files SET state = ? WHERE url = ? AND state <> 'stored'", [state, url])
+
+    def record_findings(self, path: str, findings: Findings) -> None:
+        """Write the pictures of ``files/<path>`` and what could not be read of it, replacing what was known."""
+        file_id = self._db.execute("SELECT file_id FROM files WHERE path = ?", [path]).fetchone()["file_id"]
+        paths = [image.path for image in findings.images]
+        self._db.execute(
+            "DELETE FROM words WHERE rowid IN (SELECT image_id FROM images WHERE file_id = ?)", [file_id]
+        )
+        self._db.execute(
+            "DELETE FROM images WHERE file_id = ? AND path NOT IN (SELECT value FROM json_each(?))",
+            [file_id, json.dumps(paths)],
+        )
+        for image in findings.images:
+            self._upsert_image(file_id, image)
+        self._refresh_words("SELECT ?", file_id)
+        for stage, subject in ((Stage.PICTURE, f"{FILES}/{path}"), (Stage.UNPACK, f"{FILES}/{path}")):
+            self.forget_failures(stage, subject)
+        self.forget_failures_below(f"{UNPACKED}/{path}/")
+        for failure in findings.failures:
+            self.record_failure(failure)
+        self._db.execute("UPDATE files SET examined_at = ? WHERE file_id = ?", [_now(), file_id])
+
+    def record_failure(self, failure: Failure) -> None:
+        """Write that something failed, or failed again."""
+        self._db.execute(
+            """
+            INSERT INTO failures VALUES (:stage, :subject, :reason, :detail, :now, :now, 1)
+            ON CONFLICT (stage, subject) DO UPDATE
+            SET reason = excluded.reason, detail = excluded.detail, last_at = excluded.last_at, times = times + 1
+            """,
+            asdict(failure) | {"now": _now()},
+        )
+
+    def forget_failures(self, stage: Stage, subject: str) -> None:
+        """Remove the failure of *subject* at *stage*: it has succeeded since."""
+        self._db.execute("DELETE FROM failures WHERE stage = ? AND subject = ?", [stage, subject])
+
+    def forget_failures_below(self, folder: str) -> None:
+        """Remove the failures of what lies in *folder*, a path that ends in ``/``."""
+        self._db.execute("DELETE FROM failures WHERE substr(subject, 1, length(?)) = ?", [folder, folder])
+
+    # What is not done yet.
+
+    def is_fresh(self, work_url: str, max_age: timedelta) -> bool:
+        """Say whether *work_url* was read less than *max_age* ago and all its files have been dealt with."""
+        since = (datetime.now(UTC) - max_age).isoformat()
+        found = self._db.execute(
+            """
+            SELECT 1 FROM works WHERE url = ? AND crawled_at > ? AND NOT EXISTS (
+                SELECT 1 FROM work_files JOIN files USING (file_id)
+                WHERE work_files.work_id = works.work_id AND state IN ('pending', 'failed')
+            )
+            """,
+            [work_url, since],
+        )
+        return found.fetchone() is not None
+
+    def stored_file(self, path: str) -> StoredFile | None:
+        """Return what is known of the bytes at ``files/<path>``, or None if they were never recorded."""
+        row = self._db.execute(
+            "SELECT path, size_bytes, sha256, etag, last_modified FROM files WHERE path = ? AND state = 'stored'",
+            [path],
+        ).fetchone()
+        return StoredFile(**row) if row else None
+
+    def is_examined(self, path: str, sha256: str) -> bool:
+        """Say whether the pictures of ``files/<path>`` with these bytes are already recorded."""
+        found = self._db.execute(
+            "SELECT 1 FROM files WHERE path = ? AND sha256 = ? AND examined_at IS NOT NULL", [path, sha256]
+        )
+        return found.fetchone() is not None
+
+    # Small parts.
+
+    def _upsert_work(self, work: Work) -> int:
+        facts = {
+            "url": work.url,
+            "node_id": work.node_id,
+            "title": work.title,
+            "author": work.author,
+            "author_url": work.author_url,
+            "submitter": work.submitter,
+            "collaborators": json.dumps(work.collaborators, ensure_ascii=False),
+            "art_types": json.dumps(work.art_types, ensure_ascii=False),
+            "posted_at": work.posted_at.isoformat() if work.posted_at else None,
+            "description": work.description,
+            "copyright_notice": work.copyright_notice,
+            "favourites": work.favourites,
+            "withheld": work.withheld,
+            "content_hash": hashlib.sha256(repr(work).encode()).hexdigest(),
+            "crawled_at": _now(),
+        }
+        row = self._db.execute(
+            "SELECT work_id FROM works WHERE url = :url OR node_id = :node_id ORDER BY url = :url DESC LIMIT 1",
+            facts,
+        ).fetchone()
+        if row is None:
+            columns = ", ".join(facts)
+            marks = ", ".join(f":{name}" for name in facts)
+            return int(
+                self._db.execute(f"INSERT INTO works ({columns}) VALUES ({marks})", facts).lastrowid or 0
+            )  # noqa: S608
+        assignments = ", ".join(f"{name} = :{name}" for name in facts)
+        self._db.execute(
+            f"UPDATE works SET {assignments}, gone_at = NULL WHERE work_id = :work_id",  # noqa: S608
+            facts | {"work_id": row["work_id"]},
+        )
+        return int(row["work_id"])
+
+    def _link(self, work_id: int, table: str, rows: Sequence[tuple[str | None, ...]]) -> None:
+        """Make *rows* of *table* what *work_id* is linked to; the first column of a row is its key."""
+        links, id_column = _LINKED[table]
+        key = {"licences": "key", "tags": "name", "collections": "url"}[table]
+        self._db.execute(f"DELETE FROM {links} WHERE work_id = ?", [work_id])  # noqa: S608
+        for row in rows:
+            marks = ", ".join("?" * len(row))
+            self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES (NULL, {marks})", row)  # noqa: S608
+            self._db.execute(
+                f"INSERT OR IGNORE INTO {links} SELECT ?, {id_column} FROM {table} WHERE {key} = ?",  # noqa: S608
+                [work_id, row[0]],
+            )
+
+    def _upsert_file(self, link: FileLink) -> int:
+        row = self._db.execute(
+            """
+            INSERT INTO files (url, path, name, declared_bytes, mime, state)
+            VALUES (:url, :path, :name, :declared_bytes, :mime, 'pending')
+            ON CONFLICT (path) DO UPDATE
+            SET name = excluded.name, declared_bytes = excluded.declared_bytes, mime = excluded.mime
+            RETURNING file_id
+            """,
+            asdict(link),
+        ).fetchone()
+        return int(row["file_id"])
+
+    def _upsert_image(self, file_id: int, image: FoundImage) -> None:
+        before = self._db.execute(
+            "SELECT image_id, pixel_hash FROM images WHERE path = ?", [image.path]
+        ).fetchone()
+        if before and before["pixel_hash"] != image.facts.pixel_hash:
+            # Another picture at the same place: its features and its vectors are those of the old one.
+            self._db.execute("DELETE FROM features WHERE image_id = ?", [before["image_id"]])
+            self._db.execute("DELETE FROM indexed WHERE image_id = ?", [before["image_id"]])
+        self._db.execute(
+            """
+            INSERT INTO images (file_id, path, member, series, pixel_hash, format, mode, width_px, height_px, frames)
+            VALUES (:file_id, :path, :member, :series, :pixel_hash, :format, :mode, :width_px, :height_px, :frames)
+            ON CONFLICT (path) DO UPDATE
+            SET file_id = :file_id, member = :member, series = :series, pixel_hash = :pixel_hash, format = :format,
+                mode = :mode, width_px = :width_px, height_px = :height_px, frames = :frames
+            """,
+            {"file_id": file_id, "path": image.path, "member": image.member, "series": image.series}
+            | asdict(image.facts),
+        )
+
+    def _refresh_words(self, file_ids: str, parameter: int) -> None:
+        """Write anew what can be found by words for the images of the files that *file_ids* selects."""
+        chosen = f"file_id IN ({file_ids})"
+        self._db.execute(
+            f"DELETE FROM words WHERE rowid IN (SELECT image_id FROM images WHERE {chosen})",  # noqa: S608
+            [parameter],
+        )
+        self._db.execute(
+            f"""
+            INSERT INTO words (rowid, title, tags, author, file, member)
+            SELECT image_id, group_concat(title, ' '), group_concat((
+                SELECT group_concat(tags.name, ' ') FROM work_tags JOIN tags USING (tag_id)
+                WHERE work_tags.work_id = works.work_id
+            ), ' '), group_concat(author, ' '), files.name, images.member
+            FROM images JOIN files USING (file_id) JOIN work_files USING (file_id) JOIN works USING (work_id)
+            WHERE {chosen} GROUP BY image_id
+            """,  # noqa: S608
+            [parameter],
+        )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

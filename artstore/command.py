@@ -1,0 +1,44 @@
+"""What every command line of the house shares: how it ends and where it talks.
+
+stdout is data, stderr is talk. Exit codes: 0 done or found, 1 nothing found or
+failed, 2 wrong usage, 3 not ready, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from artstore.errors import OgaError
+
+INTERRUPTED = 130
+"""What shells return for a command ended by Ctrl-C (128 + SIGINT)."""
+
+
+def run(name: str, main: Callable[[Sequence[str]], int], argv: Sequence[str] | None = None) -> int:
+    """Run *main* on *argv* (default: the process's) and return the exit code.
+
+    An :class:`~artstore.errors.OgaError` becomes ``NAME: message`` on stderr,
+    Ctrl-C one line, a closed pipe silence. Anything else is a bug and keeps
+    its traceback.
+    """
+    logging.basicConfig(level=logging.WARNING, format=f"{name}: %(message)s", stream=sys.stderr)
+    try:
+        return main(sys.argv[1:] if argv is None else argv)
+    except OgaError as error:
+        talk(f"{name}: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        talk(f"\n{name}: interrupted; what is done is kept, the same command goes on from here")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # `… | head` closed our stdout: give Python another one to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def talk(message: str) -> None:
+    """Say *message* to the person, on stderr."""
+    print(message, file=sys.stderr, flush=True)  # noqa: T201 - the one place where the house talks

@@ -1,0 +1,124 @@
+"""The full vectors: float16 rows of one growing file per embedder.
+
+    n rows    d = ``dim``
+
+Vectors are of unit L2 length. A row is written and synced before the catalog
+names it, so a row that the catalog does not name is the rest of a crash and
+is cut off when the next writer opens the store.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from artstore.errors import Busy, Mismatch, WrongShape
+
+LENGTH_TOLERANCE = 1e-3
+"""How far from 1 a length may be: float16 rounding of 4096 numbers stays well below."""
+
+
+class FeatureReader:
+    """The rows on disk, memory-mapped: what is read is what costs memory."""
+
+    def __init__(self, folder: Path, dim: int) -> None:
+        self.path = rows_path(folder, dim)
+        self.dim = dim
+
+    def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return *rows*, shape (n,), as vectors of shape (n, d).
+
+        Raises :class:`~artstore.errors.Mismatch` if the file does not have them.
+        """
+        if rows.size == 0:
+            return np.empty((0, self.dim), np.float32)
+        whole = self.path.stat().st_size // (2 * self.dim) if self.path.exists() else 0
+        if rows.max() >= whole:
+            raise Mismatch(
+                f"{self.path} has {whole} rows, but the catalog names row {rows.max()}; "
+                "`python -m embedder --forget NAME` starts this embedder over"
+            )
+        matrix = np.memmap(self.path, np.float16, "r", shape=(whole, self.dim))
+        return np.asarray(matrix[rows], np.float32)
+
+
+class FeatureWriter:
+    """The one writer of an embedder's rows; a second one is refused.
+
+    Opening cuts the file back to *rows*, those that the catalog knows.
+    """
+
+    def __init__(self, folder: Path, dim: int, rows: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.dim = dim
+        self.rows = rows
+        self._lock = FileLock(folder / "writer.lock", timeout=0)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise Busy(f"another process is embedding into {folder}; wait for it to end") from None
+        self._file = self._opened(rows_path(folder, dim), rows)
+
+    def append(self, vectors: NDArray[np.float32]) -> range:
+        """Write *vectors*, shape (n, d), and return their rows once they are safely on disk.
+
+        Raises :class:`~artstore.errors.WrongShape`, with nothing written, if the shape
+        differs or a vector is not of unit length (a NaN never is), and OSError.
+        """
+        check_vectors(vectors, self.dim)
+        self._file.write(vectors.astype(np.float16).tobytes())
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        first, self.rows = self.rows, self.rows + len(vectors)
+        return range(first, self.rows)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self._lock.release()
+
+    def _opened(self, path: Path, rows: int) -> BinaryIO:
+        file = path.open("ab")
+        whole = file.tell() // (2 * self.dim)
+        if whole < rows:
+            file.close()
+            self._lock.release()
+            raise Mismatch(
+                f"{path} has {whole} rows of {rows} that the catalog names; "
+                "`python -m embedder --forget NAME` starts this embedder over"
+            )
+        file.truncate(rows * 2 * self.dim)
+        file.seek(0, os.SEEK_END)
+        return file
+
+
+def rows_path(folder: Path, dim: int) -> Path:
+    """Return the file of an embedder's rows: its name says how to read it."""
+    return folder / f"rows-{dim}.f16"
+
+
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return *vectors*, shape (n, d), at length 1. A zero or infinite row comes back as NaN."""
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    lengths[~np.isfinite(lengths) | (lengths < 1e-12)] = np.nan
+    shortened: NDArray[np.float32] = (vectors / lengths).astype(np.float32)
+    return shortened
+
+
+def check_vectors(vectors: NDArray[np.float32], dim: int) -> None:
+    """Raise :class:`~artstore.errors.WrongShape` unless *vectors* are float32, (n, *dim*) and of unit length."""
+    if vectors.dtype != np.float32 or vectors.ndim != 2 or vectors.shape[1] != dim:
+        raise WrongShape(f"vectors are {vectors.dtype} {vectors.shape}, not float32 (n, {dim})")
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not np.all(np.abs(lengths - 1.0) < LENGTH_TOLERANCE):
+        raise WrongShape("a vector is not of unit length")

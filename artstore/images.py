@@ -1,0 +1,144 @@
+"""Pictures: one way to open them all, at their true values.
+
+Pixels leave this module as straight-alpha RGBA, uint8, shape (h, w, 4): palettes
+applied, 16-bit grey scaled (not clipped), orientation of the camera undone.
+Pillow does the decoding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from artstore.errors import PictureError
+from artstore.models import PictureFacts
+
+SUFFIXES = frozenset(
+    ".png .apng .gif .jpg .jpeg .jpe .webp .bmp .dib .tga .tif .tiff .ico .dds .pcx .psd .ppm .pgm .pbm".split()
+)
+"""Names that promise a picture which Pillow can decode."""
+
+MAX_HASHED_PX = 1 << 28
+"""Of an animation, frames past this many pixels in all are counted but not hashed (a second or two of work)."""
+
+# The check is ours, on every open and with our own limit; Pillow's would warn on stderr, or refuse earlier.
+Image.MAX_IMAGE_PIXELS = None
+
+# What Pillow's decoders were seen to raise on broken files, beside OSError. Not Exception: a bug of ours must show.
+DECODER_ERRORS = (
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    AssertionError,
+    NotImplementedError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+
+def is_picture_name(path: str) -> bool:
+    """Say whether *path* is named like a picture."""
+    return PurePosixPath(path).suffix.lower() in SUFFIXES
+
+
+def read_rgba(source: Path | BinaryIO, max_px: int) -> NDArray[np.uint8]:
+    """Return the first frame of *source*, shape (h, w, 4).
+
+    Raises :class:`~artstore.errors.PictureError` with a reason: ``too_many_pixels``
+    or ``cannot_decode``.
+    """
+    with _opened(source, max_px) as image:
+        return _rgba(image)
+
+
+def describe(source: Path | BinaryIO, max_px: int) -> PictureFacts:
+    """Decode *source* and say what it is. Raises as :func:`read_rgba` does."""
+    with _opened(source, max_px) as image:
+        frames = int(getattr(image, "n_frames", 1))
+        # Read now: decoding may turn a palette into RGB.
+        facts = {"format": image.format or "", "mode": image.mode}
+        return PictureFacts(
+            **facts,
+            width_px=image.width,
+            height_px=image.height,
+            frames=frames,
+            pixel_hash=_pixel_hash(image, frames),
+        )
+
+
+@contextmanager
+def _opened(source: Path | BinaryIO, max_px: int) -> Iterator[Image.Image]:
+    try:
+        with Image.open(source) as image:
+            if image.width * image.height > max_px:
+                raise PictureError(
+                    "too_many_pixels", f"{image.width}x{image.height} is over the limit of {max_px} pixels"
+                )
+            yield image
+    except DECODER_ERRORS as error:
+        raise PictureError("cannot_decode", f"{type(error).__name__}: {error}".rstrip(": ")) from error
+
+
+def _pixel_hash(image: Image.Image, frames: int) -> str:
+    """Hash what can be seen of every frame: size and colour, but no colour hidden under alpha 0."""
+    digest = hashlib.blake2b(digest_size=16)
+    affordable = max(1, MAX_HASHED_PX // max(1, image.width * image.height))
+    for number in range(min(frames, affordable)):
+        if number:
+            image.seek(number)
+        rgba = _rgba(image)
+        rgba[rgba[..., 3] == 0] = 0
+        digest.update(struct.pack("<II", *rgba.shape[:2]))
+        digest.update(rgba.tobytes())
+    if frames > affordable:
+        digest.update(struct.pack("<I", frames))
+    return digest.hexdigest()
+
+
+def _rgba(image: Image.Image) -> NDArray[np.uint8]:
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I;16"):
+        return _from_grey16(upright)
+    if upright.mode in {"I", "F"}:
+        return _from_wide_grey(upright)
+    if upright.mode not in {"RGBA", "RGB", "P", "L", "LA", "PA", "La", "RGBa", "1"}:
+        upright = upright.convert("RGB")
+    return np.array(upright.convert("RGBA"))
+
+
+def _from_grey16(image: Image.Image) -> NDArray[np.uint8]:
+    grey = np.asarray(image).astype(np.uint16)
+    rgba = _grey_to_rgba((grey >> 8).astype(np.uint8))
+    if isinstance(hidden := image.info.get("transparency"), int):
+        rgba[..., 3] = np.where(grey == hidden, 0, 255)
+    return rgba
+
+
+def _from_wide_grey(image: Image.Image) -> NDArray[np.uint8]:
+    """Scale 32-bit grey, whose range the file does not name, by the smallest customary range that holds it."""
+    grey = np.asarray(image, dtype=np.float64)
+    top = float(grey.max(initial=0.0))
+    full = next((full for full in (1.0, 255.0, 65535.0) if top <= full), max(top, 1.0))
+    if image.mode == "I" and full == 1.0:
+        full = 255.0
+    return _grey_to_rgba((grey.clip(0.0) * (255.0 / full)).round().astype(np.uint8))
+
+
+def _grey_to_rgba(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.dstack([grey, grey, grey, np.full_like(grey, 255)])

@@ -1,0 +1,199 @@
+"""Who has been embedded by whom, and into which index: the queue of the embedder.
+
+The flags of a picture are rows: one in ``features`` says that embedder and
+feature row, one in ``indexed`` that index. No row, not done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artstore.catalog import Catalog
+from artstore.errors import Mismatch, NotReady
+
+PAGE = 5_000
+"""Ids looked up in one statement: keeps each list of parameters, and each transaction, short."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderRow:
+    """An embedder as the catalog knows it."""
+
+    embedder_id: int
+    name: str
+    dim: int
+    fingerprint: str
+    """Weights, preparation and precision: features of another fingerprint are not comparable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A picture that waits to be embedded, with all that look exactly like it."""
+
+    image_id: int
+    path: str
+    pixel_hash: str
+
+
+class Ledger:
+    """What one embedder has done in one catalog."""
+
+    def __init__(self, catalog: Catalog, embedder: EmbedderRow) -> None:
+        self.catalog = catalog
+        self.embedder = embedder
+
+    @classmethod
+    def register(cls, catalog: Catalog, name: str, dim: int, fingerprint: str) -> Ledger:
+        """Return the ledger of the embedder *name*, entering it if it is new.
+
+        Raises :class:`~artstore.errors.Mismatch` if features of that name were made
+        with another *fingerprint* or *dim*.
+        """
+        with catalog.transaction():
+            catalog.execute(
+                "INSERT OR IGNORE INTO embedders VALUES (NULL, ?, ?, ?)", [name, dim, fingerprint]
+            )
+        known = find_embedder(catalog, name)
+        if (known.dim, known.fingerprint) != (dim, fingerprint):
+            raise Mismatch(
+                f"the features of {name} here were made with {known.fingerprint} ({known.dim} numbers), not with "
+                f"{fingerprint} ({dim}), and cannot be compared; give the same --weights, or start them over with "
+                f"`python -m embedder --forget {name}`"
+            )
+        return cls(catalog, known)
+
+    # Embedding.
+
+    def rows(self) -> int:
+        """Return how many feature rows the catalog names: one more than the highest."""
+        found = self.catalog.execute(
+            "SELECT coalesce(max(row) + 1, 0) AS rows FROM features WHERE embedder_id = ?",
+            [self.embedder.embedder_id],
+        )
+        return int(found.fetchone()["rows"])
+
+    def share(self) -> int:
+        """Give pictures without features those of a picture with the same pixels; return how many got them."""
+        with self.catalog.transaction():
+            cursor = self.catalog.execute(
+                """
+                INSERT OR IGNORE INTO features (embedder_id, image_id, row)
+                SELECT done.embedder_id, twin.image_id, done.row
+                FROM images AS twin JOIN images AS source USING (pixel_hash)
+                JOIN features AS done ON done.image_id = source.image_id AND done.embedder_id = :embedder_id
+                WHERE twin.image_id NOT IN (SELECT image_id FROM features WHERE embedder_id = :embedder_id)
+                """,
+                {"embedder_id": self.embedder.embedder_id},
+            )
+        return cursor.rowcount
+
+    def waiting(self) -> list[int]:
+        """Return the image ids to embed, ascending: one for each set of identical pictures."""
+        found = self.catalog.execute(
+            """
+            SELECT min(image_id) AS image_id FROM images
+            WHERE image_id NOT IN (SELECT image_id FROM features WHERE embedder_id = ?)
+            GROUP BY pixel_hash ORDER BY 1
+            """,
+            [self.embedder.embedder_id],
+        )
+        return [row["image_id"] for row in found]
+
+    def details(self, image_ids: Sequence[int]) -> list[Waiting]:
+        """Return what is needed to embed *image_ids*; those deleted meanwhile are left out."""
+        marks = ", ".join("?" * len(image_ids))
+        found = self.catalog.execute(
+            f"SELECT image_id, path, pixel_hash FROM images WHERE image_id IN ({marks}) ORDER BY image_id",  # noqa: S608
+            image_ids,
+        )
+        return [Waiting(**row) for row in found]
+
+    def mark_embedded(self, done: Iterable[tuple[Waiting, int]]) -> None:
+        """Write that the features of each picture, and of its twins, are at its row. Call inside a transaction."""
+        self.catalog.execute_many(
+            "INSERT OR REPLACE INTO features SELECT ?, image_id, ? FROM images WHERE pixel_hash = ?",
+            [(self.embedder.embedder_id, row, picture.pixel_hash) for picture, row in done],
+        )
+
+    # Indexing.
+
+    def indexed(self, index: str) -> NDArray[np.int64]:
+        """Return the image ids that are in *index*, ascending."""
+        found = self.catalog.execute(
+            "SELECT image_id FROM indexed JOIN indexes USING (index_id) WHERE name = ? ORDER BY image_id",
+            [self._index_name(index)],
+        )
+        return np.fromiter((row["image_id"] for row in found), np.int64)
+
+    def feature_rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return (image ids ascending, their feature rows), each of shape (n,)."""
+        found = self.catalog.execute(
+            "SELECT image_id, row FROM features WHERE embedder_id = ? ORDER BY image_id",
+            [self.embedder.embedder_id],
+        ).fetchall()
+        pairs = np.array([tuple(row) for row in found], np.int64).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
+
+    def rows_of(self, image_ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return (ids, rows) of those of *image_ids* that have features, in no particular order."""
+        pairs: list[tuple[int, int]] = []
+        for start in range(0, len(image_ids), PAGE):
+            page = image_ids[start : start + PAGE].tolist()
+            marks = ", ".join("?" * len(page))
+            found = self.catalog.execute(
+                f"SELECT image_id, row FROM features WHERE embedder_id = ? AND image_id IN ({marks})",  # noqa: S608
+                [self.embedder.embedder_id, *page],
+            )
+            pairs.extend(tuple(row) for row in found)
+        array = np.array(pairs, np.int64).reshape(-1, 2)
+        return array[:, 0], array[:, 1]
+
+    def set_indexed(self, index: str, image_ids: Collection[int]) -> None:
+        """Write that exactly *image_ids* are in *index*; ids that the catalog has lost meanwhile are left out."""
+        name = self._index_name(index)
+        with self.catalog.transaction():
+            self.catalog.execute("INSERT OR IGNORE INTO indexes VALUES (NULL, ?)", [name])
+            index_id = self.catalog.execute("SELECT index_id FROM indexes WHERE name = ?", [name]).fetchone()[
+                "index_id"
+            ]
+            self.catalog.execute("DELETE FROM indexed WHERE index_id = ?", [index_id])
+            self.catalog.execute_many(
+                "INSERT INTO indexed SELECT ?, image_id FROM images WHERE image_id = ?",
+                [(index_id, image_id) for image_id in image_ids],
+            )
+
+    def forget(self) -> None:
+        """Remove all that this embedder has done: its features, its indexes and itself."""
+        with self.catalog.transaction():
+            self.catalog.execute("DELETE FROM indexes WHERE name LIKE '%:' || ?", [self.embedder.name])
+            self.catalog.execute("DELETE FROM embedders WHERE embedder_id = ?", [self.embedder.embedder_id])
+
+    def _index_name(self, index: str) -> str:
+        return f"{index}:{self.embedder.name}"
+
+
+def embedders(catalog: Catalog) -> list[EmbedderRow]:
+    """Return the embedders known in *catalog*, the one with most features first."""
+    found = catalog.execute(
+        """
+        SELECT embedder_id, name, dim, fingerprint FROM embedders
+        ORDER BY (SELECT count(*) FROM features WHERE features.embedder_id = embedders.embedder_id) DESC, name
+        """
+    )
+    return [EmbedderRow(**row) for row in found]
+
+
+def find_embedder(catalog: Catalog, name: str) -> EmbedderRow:
+    """Return the embedder called *name*. Raises :class:`~artstore.errors.NotReady` naming those there are."""
+    known = embedders(catalog)
+    for embedder in known:
+        if embedder.name == name:
+            return embedder
+    others = f" (there are features of {', '.join(e.name for e in known)})" if known else ""
+    raise NotReady(
+        f"nothing has been embedded by {name} yet{others}; run `python -m embedder --embedder {name}`"
+    )

@@ -1,0 +1,131 @@
+"""What can be asked of the catalog about art: whose it is, what it is called, what there is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artstore.catalog import Catalog
+from artstore.models import Licence
+
+WORD_WEIGHTS = "10.0, 5.0, 5.0, 3.0, 2.0"
+"""How much a word counts in title, tags, author, file and member: the broader names are the more deliberate ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """A picture with everything needed to show and to credit it."""
+
+    image_id: int
+    path: str
+    file_url: str
+    file_name: str
+    member: str | None
+    width_px: int
+    height_px: int
+    frames: int
+    series: str | None
+    work_url: str | None
+    """None once no known work lists the file any more."""
+    title: str
+    author: str
+    author_url: str | None
+    copyright_notice: str
+    licences: tuple[Licence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A line of the status: so many of something."""
+
+    what: str
+    count: int
+
+
+class Library:
+    """Questions to one catalog."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+
+    def describe(self, image_ids: Sequence[int]) -> list[ImageRecord]:
+        """Return the records of *image_ids*, in that order; ids that do not exist are left out."""
+        marks = ", ".join("?" * len(image_ids))
+        found = self.catalog.execute(
+            f"""
+            SELECT image_id, images.path, files.url AS file_url, files.name AS file_name, member, width_px, height_px,
+                frames, series, work_id, works.url AS work_url, coalesce(title, '') AS title,
+                coalesce(author, '') AS author, author_url, coalesce(copyright_notice, '') AS copyright_notice
+            FROM images JOIN files USING (file_id)
+            LEFT JOIN works ON work_id = (
+                SELECT work_id FROM work_files WHERE work_files.file_id = files.file_id ORDER BY work_id LIMIT 1
+            )
+            WHERE image_id IN ({marks})
+            """,  # noqa: S608
+            list(image_ids),
+        ).fetchall()
+        records: dict[int, ImageRecord] = {}
+        for row in found:
+            facts = dict(row)
+            licences = self._licences(facts.pop("work_id"))
+            records[row["image_id"]] = ImageRecord(**facts, licences=licences)
+        return [records[image_id] for image_id in image_ids if image_id in records]
+
+    def ids_under(self, licence_keys: Collection[str]) -> NDArray[np.int64]:
+        """Return, ascending, the ids of pictures that may be used under any of *licence_keys*."""
+        marks = ", ".join("?" * len(licence_keys))
+        found = self.catalog.execute(
+            f"""
+            SELECT DISTINCT image_id FROM images JOIN work_files USING (file_id) JOIN work_licences USING (work_id)
+            JOIN licences USING (licence_id) WHERE key IN ({marks}) ORDER BY image_id
+            """,  # noqa: S608
+            list(licence_keys),
+        )
+        return np.fromiter((row["image_id"] for row in found), np.int64)
+
+    def find_words(self, text: str, top: int, licence_keys: Collection[str] | None = None) -> list[int]:
+        """Return the ids of the *top* pictures whose title, tags, author and names hold all words of *text*, best first.
+
+        A word also finds longer ones that begin with it.
+        """
+        # Quoted, a word is never taken for an operator of FTS5's query language.
+        words = [f'"{word}"*' for word in re.findall(r"\w+", text)]
+        if not words:
+            return []
+        clause, parameters = "", [" ".join(words)]
+        if licence_keys is not None:
+            marks = ", ".join("?" * len(licence_keys))
+            clause = f"""AND rowid IN (
+                SELECT image_id FROM images JOIN work_files USING (file_id) JOIN work_licences USING (work_id)
+                JOIN licences USING (licence_id) WHERE key IN ({marks})
+            )"""  # noqa: S608
+            parameters += licence_keys
+        found = self.catalog.execute(
+            f"SELECT rowid FROM words WHERE words MATCH ? {clause} ORDER BY bm25(words, {WORD_WEIGHTS}), rowid LIMIT ?",  # noqa: S608
+            [*parameters, top],
+        )
+        return [row["rowid"] for row in found]
+
+    def status(self) -> list[Count]:
+        """Count works, files by state, pictures, features by embedder, indexed by index, failures by reason."""
+        parts = (
+            "SELECT 'works', count(*) FROM works",
+            "SELECT 'files ' || state, count(*) FROM files GROUP BY state",
+            "SELECT 'pictures', count(*) FROM images",
+            "SELECT 'pictures, identical ones counted once', count(DISTINCT pixel_hash) FROM images",
+            "SELECT 'embedded by ' || name, count(*) FROM features JOIN embedders USING (embedder_id) GROUP BY name",
+            "SELECT 'indexed in ' || name, count(*) FROM indexed JOIN indexes USING (index_id) GROUP BY name",
+            "SELECT 'failed at ' || stage || ': ' || reason, count(*) FROM failures GROUP BY stage, reason",
+        )
+        return [Count(*row) for part in parts for row in self.catalog.execute(part)]
+
+    def _licences(self, work_id: int | None) -> tuple[Licence, ...]:
+        found = self.catalog.execute(
+            "SELECT key, name, deed_url FROM work_licences JOIN licences USING (licence_id) WHERE work_id = ? ORDER BY key",
+            [work_id],
+        )
+        return tuple(Licence(**row) for row in found)

@@ -1,0 +1,105 @@
+"""File names: decoded exactly once, safe on every disk, one path per URL.
+
+A name that is already safe is kept to the letter, so ``big%20ol%20ssss.png`` lies
+on disk as ``big ol ssss.png``. A name that must be changed (a character that
+Windows forbids, a name of 300 bytes, a slash that was encoded) gets a mark
+made from its original, ``8_31~1f0c2a9be4.mp3``, and so does a name that only looks
+marked. Hence two names never meet on one path, in whatever order they come.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from artstore.errors import UsageError
+
+FILES_MARKER = "/default/files/"
+"""Below this folder OpenGameArt keeps what artists upload."""
+
+MAX_NAME_BYTES = 200
+"""Of 255 that file systems allow: room for the mark and for a temporary suffix."""
+
+SERIES_MIN = 4
+"""Fewer numbered neighbours than this are a coincidence (variants, versions), not a series."""
+
+_UNSAFE = re.compile(r'[<>:"|?*\\/\x00-\x1f\x7f]|^\.{1,2}$|[. ]$')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\.|$)", re.IGNORECASE)
+_MARKED = re.compile(r"~[0-9a-f]{10}(\.[^.]*)?$")
+_NUMBER = re.compile(r"\d+(?=\D*$)")
+
+
+def path_of_url(url: str) -> str:
+    """Return where the bytes of *url* go below ``files/``.
+
+    The part after ``/default/files/`` is percent-decoded exactly once. Raises
+    :class:`~artstore.errors.UsageError` if *url* does not lie there.
+    """
+    parts = urlsplit(url)
+    _, marker, encoded = parts.path.partition(FILES_MARKER)
+    if not marker or not encoded:
+        raise UsageError(f"not a file of OpenGameArt (no {FILES_MARKER} in it): {url}")
+    if parts.query:
+        encoded += "%3F" + parts.query
+    # Split before decoding: an encoded slash belongs to the name it stands in.
+    return "/".join(_safe(_decoded(segment)) for segment in encoded.split("/"))
+
+
+def safe_path(name: str) -> str:
+    """Return *name*, a path as an archive or a folder means it, as a safe relative path.
+
+    Backslashes count as separators, as Windows tools mean them; empty, ``.`` and
+    ``..`` parts lead nowhere and are marked like any other unsafe name.
+    """
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in {"", "."}]
+    return "/".join(_safe(part) for part in parts) or _safe(name)
+
+
+def series_of(paths: Iterable[str]) -> dict[str, str]:
+    """Return path -> series for the frames among *paths* that are numbered alike.
+
+    ``walk_01.png … walk_08.png`` in one folder are the series ``walk_#.png``. The
+    last number in the name counts; at least :data:`SERIES_MIN` make a series.
+    """
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        name = PurePosixPath(path).name
+        pattern, numbers = _NUMBER.subn("#", PurePosixPath(name).stem, count=1)
+        if numbers:
+            groups[path.removesuffix(name) + pattern + PurePosixPath(name).suffix].append(path)
+    return {path: key for key, members in groups.items() if len(members) >= SERIES_MIN for path in members}
+
+
+def marked(path: str, original: str) -> str:
+    """Return *path* with a mark in its name that *original* decides."""
+    folder, separator, name = path.rpartition("/")
+    return folder + separator + _mark(name, original)
+
+
+def _decoded(segment: str) -> str:
+    """Percent-decode *segment* once; bytes that are not UTF-8 become lone surrogates, which are unsafe."""
+    return unquote_to_bytes(segment).decode("utf-8", errors="surrogateescape")
+
+
+def _safe(name: str) -> str:
+    text = name.encode("utf-8", errors="replace").decode()
+    clean = _UNSAFE.sub("_", unicodedata.normalize("NFC", text)) or "_"
+    short = len(clean.encode()) <= MAX_NAME_BYTES
+    if clean == name and short and not _RESERVED.match(name) and not _MARKED.search(name):
+        return name
+    return _mark(clean, original=name)
+
+
+def _mark(clean: str, original: str) -> str:
+    digest = hashlib.sha256(original.encode("utf-8", errors="surrogatepass")).hexdigest()[:10]
+    stem, suffix = PurePosixPath(clean).stem, PurePosixPath(clean).suffix
+    if len(suffix.encode()) > 20:
+        stem, suffix = clean, ""
+    room = MAX_NAME_BYTES - len(suffix.encode()) - len(digest) - 1
+    short = stem.encode()[:room].decode(errors="ignore")
+    return f"{short}~{digest}{suffix}"

@@ -1,0 +1,197 @@
+"""The catalog's tables, as migrations that run when it is opened.
+
+``docs/data-format.md`` explains them; every change to them is a new function
+here, never an edit of one that has been released.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from filelock import FileLock
+from sqlite_utils import Database, Migrations
+
+from artstore.errors import Mismatch, NotReady
+
+BUSY_TIMEOUT_S = 60.0
+"""How long a writer waits for another: write transactions here take milliseconds."""
+
+migrations = Migrations("artstore")
+
+
+@migrations()
+def m001_works_files_images(db: Database) -> None:
+    """What exists, and whence it came."""
+    _execute(
+        db,
+        """
+        CREATE TABLE works (
+            work_id INTEGER PRIMARY KEY,
+            url TEXT NOT NULL UNIQUE,
+            node_id INTEGER,
+            title TEXT NOT NULL,
+            author TEXT NOT NULL,
+            author_url TEXT,
+            submitter TEXT,
+            collaborators TEXT NOT NULL,
+            art_types TEXT NOT NULL,
+            posted_at TEXT,
+            description TEXT NOT NULL,
+            copyright_notice TEXT NOT NULL,
+            favourites INTEGER,
+            withheld INTEGER NOT NULL,
+            content_hash TEXT NOT NULL,
+            crawled_at TEXT NOT NULL,
+            gone_at TEXT
+        );
+        CREATE INDEX works_by_node ON works (node_id);
+        CREATE TABLE licences (licence_id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, deed_url TEXT);
+        CREATE TABLE work_licences (
+            work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
+            licence_id INTEGER NOT NULL REFERENCES licences,
+            PRIMARY KEY (work_id, licence_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX work_licences_by_licence ON work_licences (licence_id);
+        CREATE TABLE tags (tag_id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+        CREATE TABLE work_tags (
+            work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
+            tag_id INTEGER NOT NULL REFERENCES tags,
+            PRIMARY KEY (work_id, tag_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX work_tags_by_tag ON work_tags (tag_id);
+        CREATE TABLE collections (collection_id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, title TEXT NOT NULL);
+        CREATE TABLE work_collections (
+            work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
+            collection_id INTEGER NOT NULL REFERENCES collections,
+            PRIMARY KEY (work_id, collection_id)
+        ) WITHOUT ROWID;
+        CREATE TABLE files (
+            file_id INTEGER PRIMARY KEY,
+            url TEXT NOT NULL UNIQUE,
+            path TEXT NOT NULL UNIQUE,
+            name TEXT NOT NULL,
+            declared_bytes INTEGER,
+            mime TEXT,
+            state TEXT NOT NULL,
+            size_bytes INTEGER,
+            sha256 TEXT,
+            etag TEXT,
+            last_modified TEXT,
+            examined_at TEXT
+        );
+        CREATE TABLE work_files (
+            work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
+            file_id INTEGER NOT NULL REFERENCES files ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            PRIMARY KEY (work_id, file_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX work_files_by_file ON work_files (file_id);
+        CREATE TABLE images (
+            image_id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice: links and indexes outlive rows
+            file_id INTEGER NOT NULL REFERENCES files ON DELETE CASCADE,
+            path TEXT NOT NULL UNIQUE,
+            member TEXT,
+            pixel_hash TEXT NOT NULL,
+            format TEXT NOT NULL,
+            mode TEXT NOT NULL,
+            width_px INTEGER NOT NULL,
+            height_px INTEGER NOT NULL,
+            frames INTEGER NOT NULL,
+            series TEXT
+        );
+        CREATE INDEX images_by_file ON images (file_id);
+        CREATE INDEX images_by_pixel_hash ON images (pixel_hash);
+        CREATE VIRTUAL TABLE words USING fts5 (
+            title, tags, author, file, member, tokenize = "unicode61 remove_diacritics 2"
+        )
+        """,
+    )
+
+
+@migrations()
+def m002_features_indexes_failures(db: Database) -> None:
+    """What is done, and what failed and why."""
+    _execute(
+        db,
+        """
+        CREATE TABLE embedders (
+            embedder_id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            dim INTEGER NOT NULL,
+            fingerprint TEXT NOT NULL
+        );
+        CREATE TABLE features (
+            embedder_id INTEGER NOT NULL REFERENCES embedders ON DELETE CASCADE,
+            image_id INTEGER NOT NULL REFERENCES images ON DELETE CASCADE,
+            row INTEGER NOT NULL,
+            PRIMARY KEY (embedder_id, image_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX features_by_image ON features (image_id);
+        CREATE TABLE indexes (index_id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+        CREATE TABLE indexed (
+            index_id INTEGER NOT NULL REFERENCES indexes ON DELETE CASCADE,
+            image_id INTEGER NOT NULL REFERENCES images ON DELETE CASCADE,
+            PRIMARY KEY (index_id, image_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX indexed_by_image ON indexed (image_id);
+        CREATE TABLE failures (
+            stage TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            detail TEXT NOT NULL,
+            first_at TEXT NOT NULL,
+            last_at TEXT NOT NULL,
+            times INTEGER NOT NULL,
+            PRIMARY KEY (stage, subject)
+        ) WITHOUT ROWID
+        """,
+    )
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Return a connection to the catalog at *path*, its tables up to date.
+
+    Autocommit: write transactions are begun by hand, and short. Raises
+    :class:`~artstore.errors.NotReady` if it is to be read and is not there, and
+    :class:`~artstore.errors.Mismatch` if it is no catalog of ours, or a newer one.
+    """
+    if read_only and not path.exists():
+        raise NotReady(
+            f"nothing has been collected in {path.parent} yet; run `scrapy crawl oga`, or `python -m embedder --add FOLDER`"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(connection, path)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise Mismatch(f"{path} cannot be opened as a catalog: {error}") from error
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA foreign_keys = ON")
+    # Commits survive a kill of the process; after a power cut the last few may be missing, never torn.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    db = Database(connection)
+    applied = {migration.name for migration in migrations.applied(db)}
+    if unknown := applied - {migration.name for migration in migrations.pending(Database(memory=True))}:
+        connection.close()
+        raise Mismatch(
+            f"{path} was written by a newer version of OGA Search ({min(unknown)}); update this one"
+        )
+    if migrations.pending(db):
+        # One process migrates; another that opens at the same moment waits, then finds nothing to do.
+        with FileLock(path.with_suffix(".lock")):
+            connection.execute("PRAGMA journal_mode = WAL")
+            migrations.apply(db)
+
+
+def _execute(db: Database, script: str) -> None:
+    """Run *script* statement by statement: executescript would commit the migration's transaction."""
+    for statement in script.split(";"):
+        db.execute(statement)

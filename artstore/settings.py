@@ -1,0 +1,121 @@
+"""Every setting of the house, typed, with its unit in its name.
+
+A value comes from the flag of a command, else from the environment variable
+``OGA_<NAME>``, else from the default here. :meth:`Settings.load` is the only
+function that reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Self
+
+from artstore.errors import UsageError
+
+PREFIX = "OGA_"
+
+MIB = 1 << 20
+
+
+def _setting(default: Any, help_text: str) -> Any:
+    return field(default=default, metadata={"help": help_text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this run of the house is set up; see ``docs/settings.md``."""
+
+    data_dir: Path = _setting(Path("data"), "The data folder: catalog, files, features, indexes.")
+    site_url: str = _setting("https://opengameart.org", "The site to crawl, without a slash at the end.")
+    contact: str = _setting("", "Your address for the user agent, so that the site can reach you.")
+    recrawl_after_days: float = _setting(30.0, "Days after which a work is asked for again.")
+    max_file_bytes: int = _setting(2048 * MIB, "Larger downloads are recorded as too large.")
+    embed: bool = _setting(False, "Embed while crawling.")  # noqa: FBT003 - the default of a flag
+    embedder: str = _setting("vgg16", "vgg16, vgg16-classic, keras:<Application> or colour.")
+    weights: str = _setting("imagenet", "imagenet, random (for tests), or the path of a weights file.")
+    index: str = _setting("hnsw:", "Where vectors are searched: hnsw: or exact:.")
+    decode_threads: int = _setting(2, "Threads that decode pictures while the network works.")
+    max_picture_px: int = _setting(100_000_000, "Pictures of more pixels are not decoded.")
+    max_archive_bytes: int = _setting(4096 * MIB, "Unpacked bytes of one archive, counted while reading.")
+    max_member_bytes: int = _setting(512 * MIB, "Unpacked bytes of one member of an archive.")
+    max_archive_members: int = _setting(100_000, "Members of one archive.")
+    max_archive_ratio: int = _setting(1000, "Unpacked bytes per packed byte of one archive, from 1 MiB on.")
+
+    @classmethod
+    def load(cls, **flags: Any) -> Self:
+        """Return the settings of this process; a flag that is None was not given.
+
+        Raises :class:`~artstore.errors.UsageError` for a value of the wrong type.
+        """
+        return cls.from_mapping(os.environ).override(**flags)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
+        """Return the settings that *mapping* names as ``OGA_<NAME>``; other keys are ignored."""
+        named = {f.name: mapping[env_name(f)] for f in fields(cls) if mapping.get(env_name(f)) is not None}
+        return cls().override(**named)
+
+    def override(self, **flags: Any) -> Self:
+        """Return a copy in which each flag that is not None replaces its setting."""
+        given = {name: value for name, value in flags.items() if value is not None}
+        types = {f.name: type(f.default) for f in fields(self)}
+        return replace(self, **{name: _typed(name, value, types[name]) for name, value in given.items()})
+
+    @property
+    def catalog_path(self) -> Path:
+        """The SQLite catalog."""
+        return self.data_dir / "catalog.db"
+
+    @property
+    def files_dir(self) -> Path:
+        """Downloads, under their decoded names."""
+        return self.data_dir / "files"
+
+    def features_dir(self, embedder: str) -> Path:
+        """The full vectors of *embedder*."""
+        return self.data_dir / "features" / folder_name(embedder)
+
+    def index_path(self, embedder: str) -> Path:
+        """The stem of the index over *embedder*'s vectors; the index adds its suffixes."""
+        return self.data_dir / "index" / folder_name(embedder)
+
+
+def env_name(setting: Field[Any]) -> str:
+    """Return the environment variable, and Scrapy setting, of *setting*."""
+    return PREFIX + setting.name.upper()
+
+
+def folder_name(embedder: str) -> str:
+    """Return *embedder*'s name as a file name: ``keras:ResNet50`` is ``keras-ResNet50`` on disk."""
+    return embedder.replace(":", "-")
+
+
+def _typed(name: str, value: Any, kind: type) -> Any:
+    if isinstance(value, kind):
+        return value
+    try:
+        return _flag(value) if kind is bool else kind(value)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"{PREFIX}{name.upper()}={value!r} is not a value of type {kind.__name__}; see docs/settings.md"
+        ) from None
+
+
+def _flag(value: object) -> bool:
+    words = {
+        "1": True,
+        "true": True,
+        "yes": True,
+        "on": True,
+        "0": False,
+        "false": False,
+        "no": False,
+        "off": False,
+    }
+    try:
+        return words[str(value).lower()]
+    except KeyError:
+        raise ValueError(value) from None

@@ -1,0 +1,83 @@
+"""Every vector compared with every question: slow, exact, the oracle for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artstore.blobs import replacing
+from artstore.errors import Mismatch
+from artstore.vectors.protocol import Neighbours, check_pairs, check_question, nearest
+
+
+class ExactIndex:
+    """All vectors in memory, as one matrix. Saved as one ``.exact.npz``."""
+
+    def __init__(self, path: Path, dim: int, embedder: str) -> None:
+        self.dim = dim
+        self._embedder = embedder
+        self._path = path.with_name(path.name + ".exact.npz")
+        # Replaced, never changed in place: a thread that is asking keeps the pair it took.
+        self._held: tuple[NDArray[np.int64], NDArray[np.float32]] = self._loaded()
+
+    def __len__(self) -> int:
+        return len(self._held[0])
+
+    def ids(self) -> NDArray[np.int64]:
+        """Return the ids held, ascending."""
+        return np.sort(self._held[0])
+
+    def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Add or replace."""
+        check_pairs(ids, vectors, self.dim)
+        old_ids, old_vectors = self._held
+        kept = ~np.isin(old_ids, ids)
+        self._held = np.concatenate([old_ids[kept], ids]), np.concatenate([old_vectors[kept], vectors])
+
+    def remove(self, ids: Collection[int]) -> None:
+        """Forget *ids*."""
+        old_ids, old_vectors = self._held
+        kept = ~np.isin(old_ids, np.fromiter(ids, np.int64, len(ids)))
+        self._held = old_ids[kept], old_vectors[kept]
+
+    def query(
+        self, vectors: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
+    ) -> Neighbours:
+        """Return the k nearest, exactly."""
+        check_question(vectors, k, self.dim)
+        ids, held = self._held
+        if allowed is not None:
+            chosen = np.isin(ids, allowed)
+            ids, held = ids[chosen], held[chosen]
+        return nearest(vectors, ids, held, k)
+
+    def save(self) -> None:
+        """Write the file anew."""
+        ids, vectors = self._held
+        with replacing(self._path) as file:
+            np.savez(file, ids=ids, vectors=vectors, embedder=np.array(self._embedder))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None:
+            self.save()
+
+    def _loaded(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        if not self._path.exists():
+            return np.empty(0, np.int64), np.empty((0, self.dim), np.float32)
+        try:
+            with np.load(self._path) as saved:
+                ids, vectors, embedder = saved["ids"], saved["vectors"], str(saved["embedder"])
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise Mismatch(
+                f"{self._path} is damaged ({error}); run `python -m embedder --rebuild-index`"
+            ) from error
+        if embedder != self._embedder or vectors.shape != (len(ids), self.dim):
+            raise Mismatch(f"{self._path} was made for {embedder}; run `python -m embedder --rebuild-index`")
+        return ids, vectors

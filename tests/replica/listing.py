@@ -1,0 +1,160 @@
+"""The art search: which works a query asks for, and the page that lists them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode
+
+from tests.replica.pages import field, framed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.replica.site import ReplicaWork
+
+PAGE_SIZES = (24, 48, 72, 96, 120, 144)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The parameters of a search; what a form leaves empty asks for everything."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Query:
+        return cls(tuple(parse_qsl(text, keep_blank_values=True)))
+
+    def text(self, name: str) -> str:
+        return next((value.strip() for key, value in reversed(self.pairs) if key == name), "")
+
+    def numbers(self, name: str) -> set[int]:
+        """All of `name`, `name[]` and `name[0]`, which the site takes as alternatives."""
+        form = re.compile(rf"{re.escape(name)}(\[\d*\])?")
+        return {int(value) for key, value in self.pairs if form.fullmatch(key) and value.isdigit()}
+
+    @property
+    def page(self) -> int:
+        return int(self.text("page")) if self.text("page").isdigit() else 0
+
+    @property
+    def page_size(self) -> int:
+        wanted = self.text("items_per_page")
+        return int(wanted) if wanted in map(str, PAGE_SIZES) else PAGE_SIZES[0]
+
+    def at_page(self, page: int) -> str:
+        """The same search elsewhere, with arrays numbered as the site's own links have them."""
+        seen: dict[str, int] = {}
+        pairs = []
+        for key, value in self.pairs:
+            if key == "page":
+                continue
+            if key.endswith("[]"):
+                seen[key] = seen.get(key, -1) + 1
+                pairs.append((f"{key[:-1]}{seen[key]}]", value))
+            else:
+                pairs.append((key, value))
+        return urlencode([*pairs, ("page", page)] if page else pairs)
+
+
+def words_of(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.lower()))
+
+
+def has_tags(work: ReplicaWork, query: Query) -> bool:
+    wanted = {tag.strip().lower() for tag in query.text("field_art_tags_tid").split(",") if tag.strip()}
+    have = {tag.lower() for tag in work.tags}
+    if not wanted:
+        return True
+    operator = query.text("field_art_tags_tid_op")
+    if operator == "not":
+        return not wanted & have
+    return wanted <= have if operator == "and" else bool(wanted & have)
+
+
+def asked_for(work: ReplicaWork, query: Query) -> bool:
+    """Whether a work passes every condition of the query."""
+    types, licences = query.numbers("field_art_type_tid"), query.numbers("field_art_licenses_tid")
+    names = work.author.name if work.submitter is None else f"{work.author.name}\n{work.submitter.name}"
+    return (
+        (not types or any(kind.tid in types for kind in work.art_types))
+        and (not licences or any(licence.tid in licences for licence in work.licences))
+        and words_of(query.text("keys")) <= words_of(" ".join((work.title, *work.tags)))
+        and query.text("title").lower() in work.title.lower()
+        and query.text("name").lower() in names.lower()
+        and has_tags(work, query)
+    )
+
+
+def found(works: Sequence[ReplicaWork], query: Query) -> list[ReplicaWork]:
+    """All works that the query asks for, in its order: newest first unless it says otherwise."""
+    hits = [work for work in works if asked_for(work, query)]
+    by_favourites = query.text("sort_by") == "count"
+    hits.sort(key=lambda work: work.favourites if by_favourites else work.node_id)
+    return hits if query.text("sort_order").upper() == "ASC" else hits[::-1]
+
+
+def row(work: ReplicaWork, place: int, last: int, base: str) -> str:
+    """A work in the listing: title and thumbnail only; no author, licence or date."""
+    title = field(
+        "title", "ds", "",
+        [f'<span class="art-preview-title"><a href="{work.path}">{escape(work.title)}</a></span>'],
+        ' property="dc:title"',
+    )  # fmt: skip
+    thumbs = (
+        f"<a href=\"{work.path}\"><img src='{base}{file.thumbnail_path.format(style='thumbnail')}'  alt='Preview'></a>"
+        for file in work.previews[:1]
+    )
+    ends = " views-row-first" * (place == 1) + " views-row-last" * (place == last)
+    parity = "odd" if place % 2 else "even"
+    return (
+        f'  <div class="views-row views-row-{place} views-row-{parity}{ends} art-previews-inline">\n'
+        f'    <div  about="{work.path}" typeof="sioc:Item foaf:Document" '
+        f'class="ds-1col node node-art view-mode-art_preview clearfix ">\n\n'
+        f"  {title}{field('field-art-preview', 'file', '', thumbs)}</div>\n  </div>\n"
+    )
+
+
+def pager(path: str, query: Query, pages: int) -> str:
+    """Links to at most nine pages around this one, and to both ends; nothing for a single page."""
+    if pages < 2:
+        return ""
+    now, items = query.page, []
+
+    def link(kind: str, page: int, shown: str, title: str) -> None:
+        href = escape(f"{path}?{query.at_page(page)}")
+        items.append(f'<li class="{kind}"><a title="{title}" href="{href}">{shown}</a></li>')
+
+    if now:
+        link("pager-first first", 0, "« first", "Go to first page")
+        link("pager-previous", now - 1, "‹ previous", "Go to previous page")
+    for page in range(max(0, now - 4), min(pages, now + 5)):
+        if page == now:
+            items.append(f'<li class="pager-current{"" if now else " first"}">{now + 1}</li>')
+        else:
+            link("pager-item", page, str(page + 1), f"Go to page {page + 1}")
+    if now < pages - 1:
+        link("pager-next", now + 1, "next ›", "Go to next page")
+        link("pager-last last", pages - 1, "last »", "Go to last page")
+    return '      <h2 class="element-invisible">Pages</h2><div class="item-list"><ul class="pager">' + "\n".join(items) + "\n</ul></div>"
+
+
+def listing_page(works: Sequence[ReplicaWork], path: str, text: str, base: str) -> str:
+    """`/art-search-advanced` and `/latest`, for the query string *text*. Beyond the last page there are no rows."""
+    query = Query.parse(text)
+    hits, size = found(works, query), query.page_size
+    shown = hits[query.page * size : (query.page + 1) * size]
+    first = query.page * size + 1
+    display = "search_art_advanced" if path == "/art-search-advanced" else "latest_art"
+    rows = "".join(row(work, place, len(shown), base) for place, work in enumerate(shown, 1))
+    header = f'      <div class="view-header">\n      Displaying {first} - {first + len(shown) - 1} of {len(hits)}    </div>\n'
+    content = f'{header}      <div class="view-content">\n{rows}    </div>\n' if shown else ""
+    main = (
+        "<div class='pagetitle'><h2>Search Art</h2></div>\n"
+        f'<div class="view view-art view-id-art view-display-id-{display} view-dom-id-0f1e2d3c4b5a69788796a5b4c3d2e1f0">\n'
+        f"{content}{pager(path, query, -(-len(hits) // size)) if shown else ''}</div>"
+    )
+    return framed("Search Art", "page-art-search-advanced", main)
