@@ -85,12 +85,13 @@ class Catalog:
         self._link(work_id, "licences", [(entry.key, entry.name, entry.deed_url) for entry in work.licences])
         self._link(work_id, "tags", [(tag,) for tag in work.tags])
         self._link(work_id, "collections", list(work.collections))
-        if not work.withheld:
-            # A work whose files are withheld today still is where yesterday's files came from.
-            self._db.execute("DELETE FROM work_files WHERE work_id = ?", [work_id])
+        self._db.execute("UPDATE work_files SET listed = 0 WHERE work_id = ?", [work_id])
         for position, link in enumerate(work.files):
             self._db.execute(
-                "INSERT OR IGNORE INTO work_files VALUES (?, ?, ?)",
+                """
+                INSERT INTO work_files (work_id, file_id, position, listed) VALUES (?, ?, ?, 1)
+                ON CONFLICT (work_id, file_id) DO UPDATE SET position = excluded.position, listed = 1
+                """,
                 [work_id, self._upsert_file(link), position],
             )
         self._refresh_words("SELECT file_id FROM work_files WHERE work_id = ?", work_id)
@@ -163,7 +164,7 @@ class Catalog:
             """
             SELECT 1 FROM works WHERE url = ? AND crawled_at > ? AND NOT EXISTS (
                 SELECT 1 FROM work_files JOIN files USING (file_id)
-                WHERE work_files.work_id = works.work_id AND state IN ('pending', 'failed')
+                WHERE work_files.work_id = works.work_id AND listed AND state IN ('pending', 'failed')
             )
             """,
             [work_url, since],
@@ -214,10 +215,10 @@ class Catalog:
             marks = ", ".join(f":{name}" for name in facts)
             return int(
                 self._db.execute(f"INSERT INTO works ({columns}) VALUES ({marks})", facts).lastrowid or 0
-            )  # noqa: S608
+            )
         assignments = ", ".join(f"{name} = :{name}" for name in facts)
         self._db.execute(
-            f"UPDATE works SET {assignments}, gone_at = NULL WHERE work_id = :work_id",  # noqa: S608
+            f"UPDATE works SET {assignments}, gone_at = NULL WHERE work_id = :work_id",
             facts | {"work_id": row["work_id"]},
         )
         return int(row["work_id"])
@@ -226,12 +227,12 @@ class Catalog:
         """Make *rows* of *table* what *work_id* is linked to; the first column of a row is its key."""
         links, id_column = _LINKED[table]
         key = {"licences": "key", "tags": "name", "collections": "url"}[table]
-        self._db.execute(f"DELETE FROM {links} WHERE work_id = ?", [work_id])  # noqa: S608
+        self._db.execute(f"DELETE FROM {links} WHERE work_id = ?", [work_id])
         for row in rows:
             marks = ", ".join("?" * len(row))
-            self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES (NULL, {marks})", row)  # noqa: S608
+            self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES (NULL, {marks})", row)
             self._db.execute(
-                f"INSERT OR IGNORE INTO {links} SELECT ?, {id_column} FROM {table} WHERE {key} = ?",  # noqa: S608
+                f"INSERT OR IGNORE INTO {links} SELECT ?, {id_column} FROM {table} WHERE {key} = ?",
                 [work_id, row[0]],
             )
 
@@ -272,7 +273,7 @@ class Catalog:
         """Write anew what can be found by words for the images of the files that *file_ids* selects."""
         chosen = f"file_id IN ({file_ids})"
         self._db.execute(
-            f"DELETE FROM words WHERE rowid IN (SELECT image_id FROM images WHERE {chosen})",  # noqa: S608
+            f"DELETE FROM words WHERE rowid IN (SELECT image_id FROM images WHERE {chosen})",
             [parameter],
         )
         self._db.execute(
@@ -284,7 +285,7 @@ class Catalog:
             ), ' '), group_concat(author, ' '), files.name, images.member
             FROM images JOIN files USING (file_id) JOIN work_files USING (file_id) JOIN works USING (work_id)
             WHERE {chosen} GROUP BY image_id
-            """,  # noqa: S608
+            """,
             [parameter],
         )
 

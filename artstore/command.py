@@ -6,10 +6,14 @@ failed, 2 wrong usage, 3 not ready, 130 interrupted.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
+
+from tqdm import tqdm
 
 from artstore.errors import OgaError
 
@@ -38,7 +42,29 @@ def run(name: str, main: Callable[[Sequence[str]], int], argv: Sequence[str] | N
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        talk(
+            f"{name}: the disk is full ({error.filename or 'no file named'}); what is done is kept, make room and run again"
+        )
+        return 1
+
 
 def talk(message: str) -> None:
     """Say *message* to the person, on stderr."""
     print(message, file=sys.stderr, flush=True)  # noqa: T201 - the one place where the house talks
+
+
+def progress(total: int, what: str, unit: str) -> tqdm[Any]:
+    """Return a progress bar on stderr with rate and time left; where that is no terminal, a line now and then."""
+    terminal = sys.stderr.isatty()
+    return tqdm(
+        total=total,
+        desc=what,
+        unit=f" {unit}",
+        file=sys.stderr,
+        dynamic_ncols=terminal,
+        mininterval=0.1 if terminal else 10.0,
+        disable=total == 0,
+    )

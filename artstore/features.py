@@ -10,6 +10,7 @@ is cut off when the next writer opens the store.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -51,19 +52,21 @@ class FeatureReader:
 class FeatureWriter:
     """The one writer of an embedder's rows; a second one is refused.
 
-    Opening cuts the file back to *rows*, those that the catalog knows.
+    Opening cuts the file back to the *rows* that the catalog knows, asked for
+    once nobody else can write any more. Raises :class:`~artstore.errors.Busy`,
+    and :class:`~artstore.errors.Mismatch` if the file has fewer.
     """
 
-    def __init__(self, folder: Path, dim: int, rows: int) -> None:
+    def __init__(self, folder: Path, dim: int, rows: Callable[[], int]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.dim = dim
-        self.rows = rows
         self._lock = FileLock(folder / "writer.lock", timeout=0)
         try:
             self._lock.acquire()
         except Timeout:
             raise Busy(f"another process is embedding into {folder}; wait for it to end") from None
-        self._file = self._opened(rows_path(folder, dim), rows)
+        self.rows = rows()
+        self._file = self._opened(rows_path(folder, dim), self.rows)
 
     def append(self, vectors: NDArray[np.float32]) -> range:
         """Write *vectors*, shape (n, d), and return their rows once they are safely on disk.

@@ -60,16 +60,16 @@ def is_picture_name(path: str) -> bool:
 def read_rgba(source: Path | BinaryIO, max_px: int) -> NDArray[np.uint8]:
     """Return the first frame of *source*, shape (h, w, 4).
 
-    Raises :class:`~artstore.errors.PictureError` with a reason: ``too_many_pixels``
-    or ``cannot_decode``.
+    Raises :class:`~artstore.errors.PictureError` with a reason: ``too_many_pixels``,
+    ``missing_file`` or ``cannot_decode``.
     """
-    with _opened(source, max_px) as image:
+    with opened(source, max_px) as image:
         return _rgba(image)
 
 
 def describe(source: Path | BinaryIO, max_px: int) -> PictureFacts:
     """Decode *source* and say what it is. Raises as :func:`read_rgba` does."""
-    with _opened(source, max_px) as image:
+    with opened(source, max_px) as image:
         frames = int(getattr(image, "n_frames", 1))
         # Read now: decoding may turn a palette into RGB.
         facts = {"format": image.format or "", "mode": image.mode}
@@ -83,7 +83,8 @@ def describe(source: Path | BinaryIO, max_px: int) -> PictureFacts:
 
 
 @contextmanager
-def _opened(source: Path | BinaryIO, max_px: int) -> Iterator[Image.Image]:
+def opened(source: Path | BinaryIO, max_px: int) -> Iterator[Image.Image]:
+    """Give the picture as Pillow opens it, for those who want its own mode. Raises as :func:`read_rgba` does."""
     try:
         with Image.open(source) as image:
             if image.width * image.height > max_px:
@@ -91,6 +92,8 @@ def _opened(source: Path | BinaryIO, max_px: int) -> Iterator[Image.Image]:
                     "too_many_pixels", f"{image.width}x{image.height} is over the limit of {max_px} pixels"
                 )
             yield image
+    except FileNotFoundError as error:
+        raise PictureError("missing_file", str(error)) from error
     except DECODER_ERRORS as error:
         raise PictureError("cannot_decode", f"{type(error).__name__}: {error}".rstrip(": ")) from error
 

@@ -6,7 +6,7 @@ feature row, one in ``indexed`` that index. No row, not done.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,7 +107,7 @@ class Ledger:
         """Return what is needed to embed *image_ids*; those deleted meanwhile are left out."""
         marks = ", ".join("?" * len(image_ids))
         found = self.catalog.execute(
-            f"SELECT image_id, path, pixel_hash FROM images WHERE image_id IN ({marks}) ORDER BY image_id",  # noqa: S608
+            f"SELECT image_id, path, pixel_hash FROM images WHERE image_id IN ({marks}) ORDER BY image_id",
             image_ids,
         )
         return [Waiting(**row) for row in found]
@@ -145,26 +145,32 @@ class Ledger:
             page = image_ids[start : start + PAGE].tolist()
             marks = ", ".join("?" * len(page))
             found = self.catalog.execute(
-                f"SELECT image_id, row FROM features WHERE embedder_id = ? AND image_id IN ({marks})",  # noqa: S608
+                f"SELECT image_id, row FROM features WHERE embedder_id = ? AND image_id IN ({marks})",
                 [self.embedder.embedder_id, *page],
             )
             pairs.extend(tuple(row) for row in found)
         array = np.array(pairs, np.int64).reshape(-1, 2)
         return array[:, 0], array[:, 1]
 
-    def set_indexed(self, index: str, image_ids: Collection[int]) -> None:
-        """Write that exactly *image_ids* are in *index*; ids that the catalog has lost meanwhile are left out."""
-        name = self._index_name(index)
-        with self.catalog.transaction():
-            self.catalog.execute("INSERT OR IGNORE INTO indexes VALUES (NULL, ?)", [name])
-            index_id = self.catalog.execute("SELECT index_id FROM indexes WHERE name = ?", [name]).fetchone()[
-                "index_id"
-            ]
-            self.catalog.execute("DELETE FROM indexed WHERE index_id = ?", [index_id])
-            self.catalog.execute_many(
-                "INSERT INTO indexed SELECT ?, image_id FROM images WHERE image_id = ?",
-                [(index_id, image_id) for image_id in image_ids],
-            )
+    def mark_indexed(self, index: str, image_ids: NDArray[np.int64]) -> None:
+        """Write that *image_ids* are in *index*; ids that the catalog has lost meanwhile are left out."""
+        self.catalog.execute("INSERT OR IGNORE INTO indexes VALUES (NULL, ?)", [self._index_name(index)])
+        for start in range(0, len(image_ids), PAGE):
+            with self.catalog.transaction():
+                self.catalog.execute_many(
+                    """
+                    INSERT OR IGNORE INTO indexed
+                    SELECT index_id, image_id FROM indexes, images WHERE name = ? AND image_id = ?
+                    """,
+                    [
+                        (self._index_name(index), image_id)
+                        for image_id in image_ids[start : start + PAGE].tolist()
+                    ],
+                )
+
+    def unmark_indexed(self, index: str) -> None:
+        """Write that nothing is in *index*."""
+        self.catalog.execute("DELETE FROM indexes WHERE name = ?", [self._index_name(index)])
 
     def forget(self) -> None:
         """Remove all that this embedder has done: its features, its indexes and itself."""

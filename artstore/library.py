@@ -65,7 +65,7 @@ class Library:
                 SELECT work_id FROM work_files WHERE work_files.file_id = files.file_id ORDER BY work_id LIMIT 1
             )
             WHERE image_id IN ({marks})
-            """,  # noqa: S608
+            """,
             list(image_ids),
         ).fetchall()
         records: dict[int, ImageRecord] = {}
@@ -82,7 +82,7 @@ class Library:
             f"""
             SELECT DISTINCT image_id FROM images JOIN work_files USING (file_id) JOIN work_licences USING (work_id)
             JOIN licences USING (licence_id) WHERE key IN ({marks}) ORDER BY image_id
-            """,  # noqa: S608
+            """,
             list(licence_keys),
         )
         return np.fromiter((row["image_id"] for row in found), np.int64)
@@ -102,10 +102,10 @@ class Library:
             clause = f"""AND rowid IN (
                 SELECT image_id FROM images JOIN work_files USING (file_id) JOIN work_licences USING (work_id)
                 JOIN licences USING (licence_id) WHERE key IN ({marks})
-            )"""  # noqa: S608
+            )"""
             parameters += licence_keys
         found = self.catalog.execute(
-            f"SELECT rowid FROM words WHERE words MATCH ? {clause} ORDER BY bm25(words, {WORD_WEIGHTS}), rowid LIMIT ?",  # noqa: S608
+            f"SELECT rowid FROM words WHERE words MATCH ? {clause} ORDER BY bm25(words, {WORD_WEIGHTS}), rowid LIMIT ?",
             [*parameters, top],
         )
         return [row["rowid"] for row in found]

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-
 FILES = "files"
 """Below the data folder: downloads."""
 

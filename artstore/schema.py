@@ -84,6 +84,7 @@ def m001_works_files_images(db: Database) -> None:
             work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
             file_id INTEGER NOT NULL REFERENCES files ON DELETE CASCADE,
             position INTEGER NOT NULL,
+            listed INTEGER NOT NULL,  -- 0 once the work's page names the file no more: it still came from there
             PRIMARY KEY (work_id, file_id)
         ) WITHOUT ROWID;
         CREATE INDEX work_files_by_file ON work_files (file_id);

@@ -36,6 +36,9 @@ class Settings:
     embed: bool = _setting(False, "Embed while crawling.")  # noqa: FBT003 - the default of a flag
     embedder: str = _setting("vgg16", "vgg16, vgg16-classic, keras:<Application> or colour.")
     weights: str = _setting("imagenet", "imagenet, random (for tests), or the path of a weights file.")
+    weights_dir: Path = _setting(
+        Path("~/.keras/models"), "Where downloaded weights are kept; $KERAS_HOME/models where that is set."
+    )
     index: str = _setting("hnsw:", "Where vectors are searched: hnsw: or exact:.")
     decode_threads: int = _setting(2, "Threads that decode pictures while the network works.")
     max_picture_px: int = _setting(100_000_000, "Pictures of more pixels are not decoded.")
@@ -50,7 +53,10 @@ class Settings:
 
         Raises :class:`~artstore.errors.UsageError` for a value of the wrong type.
         """
-        return cls.from_mapping(os.environ).override(**flags)
+        named = cls.from_mapping(os.environ)
+        if (keras_home := os.environ.get("KERAS_HOME")) and "OGA_WEIGHTS_DIR" not in os.environ:
+            named = named.override(weights_dir=Path(keras_home) / "models")
+        return named.override(**flags)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:

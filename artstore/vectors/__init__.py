@@ -20,7 +20,7 @@ from artstore.vectors.protocol import NOBODY, Neighbours, VectorIndex
 
 __all__ = ["NOBODY", "Neighbours", "VectorIndex", "index_kind", "open_index"]
 
-_KINDS: dict[str, Callable[[Path, int, str], VectorIndex]] = {"hnsw": HnswIndex, "exact": ExactIndex}
+_KINDS: dict[str, Callable[[Path, int, str, bool], VectorIndex]] = {"hnsw": HnswIndex, "exact": ExactIndex}
 
 
 def index_kind(uri: str) -> str:
@@ -33,10 +33,11 @@ def index_kind(uri: str) -> str:
     return kind
 
 
-def open_index(uri: str, path: Path, dim: int, embedder: str) -> VectorIndex:
+def open_index(uri: str, path: Path, dim: int, embedder: str, *, fresh: bool = False) -> VectorIndex:
     """Open the index that *uri* chooses, with its files beside the stem *path*; empty if there are none.
 
+    A *fresh* one is empty whatever lies there, and replaces it when it is saved.
     Raises :class:`~artstore.errors.Mismatch` if the files were made for another
     *dim* or *embedder*, or are damaged.
     """
-    return _KINDS[index_kind(uri)](path, dim, embedder)
+    return _KINDS[index_kind(uri)](path, dim, embedder, fresh)

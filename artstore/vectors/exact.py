@@ -17,12 +17,12 @@ from artstore.vectors.protocol import Neighbours, check_pairs, check_question, n
 class ExactIndex:
     """All vectors in memory, as one matrix. Saved as one ``.exact.npz``."""
 
-    def __init__(self, path: Path, dim: int, embedder: str) -> None:
+    def __init__(self, path: Path, dim: int, embedder: str, fresh: bool) -> None:  # noqa: FBT001 - see open_index
         self.dim = dim
         self._embedder = embedder
         self._path = path.with_name(path.name + ".exact.npz")
         # Replaced, never changed in place: a thread that is asking keeps the pair it took.
-        self._held: tuple[NDArray[np.int64], NDArray[np.float32]] = self._loaded()
+        self._held: tuple[NDArray[np.int64], NDArray[np.float32]] = self._empty() if fresh else self._loaded()
 
     def __len__(self) -> int:
         return len(self._held[0])
@@ -68,9 +68,12 @@ class ExactIndex:
         if kind is None:
             self.save()
 
+    def _empty(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        return np.empty(0, np.int64), np.empty((0, self.dim), np.float32)
+
     def _loaded(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         if not self._path.exists():
-            return np.empty(0, np.int64), np.empty((0, self.dim), np.float32)
+            return self._empty()
         try:
             with np.load(self._path) as saved:
                 ids, vectors, embedder = saved["ids"], saved["vectors"], str(saved["embedder"])

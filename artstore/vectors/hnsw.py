@@ -39,7 +39,7 @@ SCAN_LIMIT = 20_000
 class HnswIndex:
     """A graph in memory, saved as ``<stem>.hnsw.json`` and the data file that it names."""
 
-    def __init__(self, path: Path, dim: int, embedder: str) -> None:
+    def __init__(self, path: Path, dim: int, embedder: str, fresh: bool) -> None:  # noqa: FBT001 - see open_index
         self.dim = dim
         self._embedder = embedder
         self._manifest = path.with_name(path.name + ".hnsw.json")
@@ -50,10 +50,10 @@ class HnswIndex:
         self._lock = threading.Lock()
         # hnswlib has no type information; what is called of it returns arrays, ints or None.
         self._graph: Any = hnswlib.Index(space="cosine", dim=dim)
-        if self._manifest.exists():
-            self._load()
-        else:
+        if fresh or not self._manifest.exists():
             self._graph.init_index(max_elements=1024, M=LINKS, ef_construction=BUILD_BREADTH)
+        else:
+            self._load()
         self._graph.set_ef(self._ef)
 
     def __len__(self) -> int:

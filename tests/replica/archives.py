@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from tests.replica.art import Artist
 
 DATE = (2012, 2, 29, 12, 0, 0)
-README = "Thank you for having a look at this pack.\r\nTell me about the game that you make with it!\r\n".encode("ascii")
+README = (
+    "Thank you for having a look at this pack.\r\nTell me about the game that you make with it!\r\n".encode(
+        "ascii"
+    )
+)
 
 
 def zipped(members: Mapping[str, bytes], *, stored: bool = False) -> bytes:
@@ -91,7 +95,9 @@ def pack_cp437(artist: Artist, variant: int) -> bytes:
 
 
 def pack_tar(artist: Artist, variant: int) -> bytes:
-    return tarred({name: content for name, content in pack(artist, variant).items() if not name.endswith("/")})
+    return tarred(
+        {name: content for name, content in pack(artist, variant).items() if not name.endswith("/")}
+    )
 
 
 def frames_zip(artist: Artist, variant: int) -> bytes:
@@ -104,7 +110,9 @@ def frames_zip(artist: Artist, variant: int) -> bytes:
 def model_zip(artist: Artist, variant: int) -> bytes:
     """A model: geometry as text and one texture."""
     cube = "\n".join(f"v {x} {y} {z}" for x in (0, 1) for y in (0, 1) for z in (0, 1))
-    return zipped({"model.obj": f"o cube\n{cube}\nf 1 2 4 3\n".encode(), "texture.png": art.png(artist, variant)})
+    return zipped(
+        {"model.obj": f"o cube\n{cube}\nf 1 2 4 3\n".encode(), "texture.png": art.png(artist, variant)}
+    )
 
 
 def broken_zip(artist: Artist, variant: int) -> bytes:

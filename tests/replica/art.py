@@ -32,7 +32,7 @@ RAMP_SHADES = ((0.52, 1.1), (0.8, 1.0), (1.0, 0.62))
 
 def palette(hue: float, rng: Generator) -> Colours:
     """Eighteen colours in the order of `tests.replica.sprites`; *hue* in [0, 1) is that of the main ramp."""
-    mood, spread = rng.uniform(0.55, 0.95), rng.uniform(0.25, 0.5)
+    mood, spread = rng.uniform(0.55, 0.95), rng.uniform(0.25, 0.4)
     bones = (hue, mood), (hue + spread, mood * 0.8), (hue + 0.5, 0.9), (hue + 0.05, 0.12), (0.075, 0.6)
     dark = colorsys.hsv_to_rgb((hue + 0.6) % 1, 0.5, 0.14)
     rows = [(0.0, 0.0, 0.0), dark, (0.97, 0.97, 0.93)]
@@ -188,7 +188,10 @@ def jpeg(artist: Artist, variant: int) -> bytes:
 
 
 def bmp(artist: Artist, variant: int) -> bytes:
-    return saved(artist.picture(variant).convert("RGB"), "BMP")
+    """Without alpha, on the pink that old engines take for a hole."""
+    picture = artist.picture(variant).convert("RGBA")
+    keyed = Image.alpha_composite(Image.new("RGBA", picture.size, "#ff00ff"), picture)
+    return saved(keyed.convert("RGB"), "BMP")
 
 
 def gif(artist: Artist, variant: int) -> bytes:

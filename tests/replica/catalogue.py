@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
-    from tests.replica.site import FileFault
+    from tests.replica.site import Author, FileFault, Licence
     from tests.replica.words import Theme
 
 FIRST_DAY = datetime(2009, 3, 1, 8, 15, tzinfo=UTC)
@@ -45,7 +45,9 @@ MIMES = {
     "ogg": "audio/ogg",
 }
 
-SORRY = b"<!DOCTYPE html><html><head><title>One moment</title></head><body><p>Come back later.</p></body></html>"
+SORRY = (
+    b"<!DOCTYPE html><html><head><title>One moment</title></head><body><p>Come back later.</p></body></html>"
+)
 
 SPOILED: dict[str, Callable[[Artist, int], bytes]] = {
     "html": lambda _artist, _variant: SORRY,
@@ -114,7 +116,8 @@ def invented(rng: Generator, index: int) -> Plan:
     style = ("{mood}_{kind}{number}", "{mood} {kind} ({number})", "{kind}{number}", "{kind}-{mood}-{number}")
     pattern = style[int(rng.integers(len(style)))]
     names = (
-        pattern.format(mood=title.split()[0].lower(), kind=theme.kind, number=number) for number in range(1, 9)
+        pattern.format(mood=title.split()[0].lower(), kind=theme.kind, number=number)
+        for number in range(1, 9)
     )
     files = (f"{form}:{name}.{suffix_of(form)}" for form, name in zip(forms, names, strict=False))
     return Plan(title, theme.kind, tuple(files))
@@ -157,7 +160,8 @@ class Drawing:
             collaborators=tuple(words.AUTHORS[name] for name in plan.collaborators),
             collections=tuple(each for each in words.COLLECTIONS if rng.random() < 0.3),
             favourites=int(rng.integers(0, 240)),
-            copyright_notice=plan.notice or (f"Please credit {self.theme.noun}." if rng.random() < 0.3 else None),
+            copyright_notice=plan.notice
+            or (f"Please credit {self.theme.noun}." if rng.random() < 0.3 else None),
             withheld=plan.withheld,
             fault=plan.fault,
         )
@@ -166,12 +170,12 @@ class Drawing:
         wanted = unquote(self.plan.slug or alias(self.plan.title))
         return quote(free(wanted, self.catalogue.slugs, "-"), safe="")
 
-    def author(self) -> words.Author:
+    def author(self) -> Author:
         if self.plan.author:
             return words.AUTHORS[self.plan.author]
         return words.REGULARS[int(self.rng.integers(len(words.REGULARS)))]
 
-    def licences(self) -> tuple[words.Licence, ...]:
+    def licences(self) -> tuple[Licence, ...]:
         names = self.plan.licences or (tuple(words.LICENCES)[int(self.rng.integers(9))],)
         return tuple(words.LICENCES[name] for name in names)
 
@@ -218,14 +222,19 @@ class Drawing:
             yield files[0]
             return
         for variant in range(2 if chance > 0.8 else 1):
-            yield self.put(f"{alias(self.plan.title)[:20].strip('%-')}_preview.png", partial(preview, self.artist, variant))
+            yield self.put(
+                f"{alias(self.plan.title)[:20].strip('%-')}_preview.png",
+                partial(preview, self.artist, variant),
+            )
 
     def comments(self) -> Iterator[ReplicaComment]:
         attachment = self.plan.attachment
         for number in range(max(int(self.rng.integers(0, 3)), 2 if attachment else 0)):
             author = words.REGULARS[int(self.rng.integers(len(words.REGULARS)))]
             said = words.pick(self.rng, words.REMARKS)
-            file = self.put(attachment, partial(screenshot, self.artist)) if attachment and not number else None
+            file = (
+                self.put(attachment, partial(screenshot, self.artist)) if attachment and not number else None
+            )
             yield ReplicaComment(author, self.posted_at + timedelta(days=number + 1), said, file)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from email.utils import format_datetime
 from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
@@ -97,6 +98,20 @@ def found(works: Sequence[ReplicaWork], query: Query) -> list[ReplicaWork]:
     return hits if query.text("sort_order").upper() == "ASC" else hits[::-1]
 
 
+def feed(works: Sequence[ReplicaWork], base: str) -> str:
+    """`/latest/rss.xml`: the newest works, one page of them."""
+    rows = "".join(
+        f"  <item><title>{escape(work.title)}</title><link>{base}{work.path}</link>"
+        f"<pubDate>{format_datetime(work.posted_at)}</pubDate><dc:creator>{escape(work.author.name)}</dc:creator>"
+        f'<guid isPermaLink="false">{work.node_id} at {base}</guid></item>\n'
+        for work in found(works, Query(()))[: PAGE_SIZES[0]]
+    )
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n<rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/">\n'
+        f"<channel><title>Latest art</title><link>{base}/latest</link>\n{rows}</channel></rss>\n"
+    )
+
+
 def row(work: ReplicaWork, place: int, last: int, base: str) -> str:
     """A work in the listing: title and thumbnail only; no author, licence or date."""
     title = field(
@@ -129,17 +144,21 @@ def pager(path: str, query: Query, pages: int) -> str:
         items.append(f'<li class="{kind}"><a title="{title}" href="{href}">{shown}</a></li>')
 
     if now:
-        link("pager-first first", 0, "« first", "Go to first page")
-        link("pager-previous", now - 1, "‹ previous", "Go to previous page")
+        link("pager-first first", 0, "&laquo; first", "Go to first page")
+        link("pager-previous", now - 1, "&lsaquo; previous", "Go to previous page")
     for page in range(max(0, now - 4), min(pages, now + 5)):
         if page == now:
             items.append(f'<li class="pager-current{"" if now else " first"}">{now + 1}</li>')
         else:
             link("pager-item", page, str(page + 1), f"Go to page {page + 1}")
     if now < pages - 1:
-        link("pager-next", now + 1, "next ›", "Go to next page")
-        link("pager-last last", pages - 1, "last »", "Go to last page")
-    return '      <h2 class="element-invisible">Pages</h2><div class="item-list"><ul class="pager">' + "\n".join(items) + "\n</ul></div>"
+        link("pager-next", now + 1, "next &rsaquo;", "Go to next page")
+        link("pager-last last", pages - 1, "last &raquo;", "Go to last page")
+    return (
+        '      <h2 class="element-invisible">Pages</h2><div class="item-list"><ul class="pager">'
+        + "\n".join(items)
+        + "\n</ul></div>"
+    )
 
 
 def listing_page(works: Sequence[ReplicaWork], path: str, text: str, base: str) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CONCEPT = 'typeof="skos:Concept" property="rdfs:label skos:prefLabel" datatype=""'
 
 SIDE = (
-    "<div id='left'><div id=\"block-user-login\" class=\"block block-user\"><h2>User login</h2>"
+    '<div id=\'left\'><div id="block-user-login" class="block block-user"><h2>User login</h2>'
     '<form action="/node?destination=node" method="post"><input type="text" name="name" /></form></div>\n'
     '<div class="view view-new-forum-topics"><div class="view-content"><div class="views-row">'
     '<a href="/forumtopic/which-brush-do-you-use">Which brush do you use?</a> CC0 &amp; GPL 3.0 explained</div></div></div>\n'
@@ -53,13 +53,18 @@ def framed(title: str, body_class: str, main: str, head: str = "") -> str:
 
 def message_page(title: str, text: str) -> str:
     """Page not found, access denied and other refusals."""
-    return framed(title, "page-content", f"\n      <div class='pagetitle'><h2>{escape(title)}</h2></div>\n      {escape(text)}\n")
+    return framed(
+        title,
+        "page-content",
+        f"\n      <div class='pagetitle'><h2>{escape(title)}</h2></div>\n      {escape(text)}\n",
+    )
 
 
 def field(name: str, kind: str, label: str, items: Iterable[str], extra: str = "") -> str:
     """A Drupal field: the label, then one `.field-item` for each of *items*, which are HTML; nothing for no items."""
     cells = "".join(
-        f'<div class="field-item {("even", "odd")[place % 2]}"{extra}>{item}</div>' for place, item in enumerate(items)
+        f'<div class="field-item {("even", "odd")[place % 2]}"{extra}>{item}</div>'
+        for place, item in enumerate(items)
     )
     if not cells:
         return ""
@@ -91,7 +96,9 @@ def type_item(kind: ArtType) -> str:
 
 
 def tag_item(tag: str) -> str:
-    return f'<a href="/art-search-advanced?field_art_tags_tid={quote(tag, safe="")}" {CONCEPT}>{escape(tag)}</a>'
+    return (
+        f'<a href="/art-search-advanced?field_art_tags_tid={quote(tag, safe="")}" {CONCEPT}>{escape(tag)}</a>'
+    )
 
 
 def licence_item(licence: Licence, base: str) -> str:
@@ -182,7 +189,9 @@ def left_column(work: ReplicaWork, base: str) -> str:
 
 def right_column(work: ReplicaWork, base: str) -> str:
     """Preview, words and files."""
-    previews = field("field-art-preview", "file", "Preview", (preview_item(file, base) for file in work.previews))
+    previews = field(
+        "field-art-preview", "file", "Preview", (preview_item(file, base) for file in work.previews)
+    )
     if len(work.previews) > 1:
         previews = previews.replace('class="field-items"', 'class="field-items art-preview-multiple"', 1)
     files = field("field-art-files", "file", "File(s)", (file_item(file, base) for file in work.listed_files))
@@ -197,7 +206,9 @@ def right_column(work: ReplicaWork, base: str) -> str:
 
 def work_head(work: ReplicaWork, base: str) -> str:
     title, author = escape(work.title), escape(work.author.name)
-    image = f'<meta property="og:image" content="{base}{work.previews[0].url_path}" />\n' if work.previews else ""
+    image = (
+        f'<meta property="og:image" content="{base}{work.previews[0].url_path}" />\n' if work.previews else ""
+    )
     return (
         f'<link rel="canonical" href="{base}{work.path}" />\n<link rel="shortlink" href="{base}/node/{work.node_id}" />\n'
         f'<meta name="dcterms.title" content="{title}" /><meta name="dcterms.creator" content="{author}" />\n'

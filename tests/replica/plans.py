@@ -47,7 +47,7 @@ PLANS = (
     Plan("Harbour Lanterns", "potion", ("png:lantern_0.png", "recolour:lantern_1.png"), licences=("CC-BY 4.0",), author="Ada Quill"),
     Plan("Elements: Air", "gem", ("png:AIR.png",), licences=("CC-BY-SA 3.0",)),
     Plan("Elements: Breeze", "gem", ("png:air.png",), licences=("CC-BY-SA 4.0",)),
-    Plan("Сrowns & \"rings\"", "coin", ("png:crown (2).png", "sheet:crowns.png"), slug="%D1%81rowns", licences=("CC0",)),
+    Plan('Сrowns & "rings"', "coin", ("png:crown (2).png", "sheet:crowns.png"), slug="%D1%81rowns", licences=("CC0",)),  # noqa: RUF001 - the Cyrillic letter is the point
     Plan("Goblin Market <Day>", "creature", ("frames-zip:goblin.guard_.zip", "png:goblin.guard_.png"), licences=("GPL 2.0",)),
     Plan("Goblin Market <Night>", "creature", ("sheet:goblins by night.png",), licences=("GPL 3.0",), notice=NOTICE),
     Plan("Meadow Tiles, first field", "meadow", ("png:16x16 lava & water tiles.png",), licences=("OGA-BY 3.0",), collaborators=("mossbit", "O'Byte")),
@@ -84,7 +84,7 @@ PLANS = (
     Plan("Waltz for a Clock", "tune", ("ogg:Title - 8:31:14, 11.01 PM.ogg",), previews="none", licences=("CC-BY 4.0",)),
     Plan("Talked About", "planet", ("png:planet.png",), previews="own", attachment="archive/screenshot.png"),
     Plan("One Name, One File", "planet", ("png:rings.png",), attachment="my planet game (2).png", shares="planet.png"),
-    Plan("Walls — twenty × twenty", "rock", ("png:walls 20×20.png", "jpeg:walls.jpg"), slug="walls-%E2%80%94-twenty-%C3%97-twenty"),
+    Plan("Walls — twenty × twenty", "rock", ("png:walls 20×20.png", "jpeg:walls.jpg"), slug="walls-%E2%80%94-twenty-%C3%97-twenty"),  # noqa: RUF001
 )  # fmt: skip
 
 FAULT_PLANS = (

@@ -62,7 +62,9 @@ def bricks(rng: Generator, size_px: int, ramp: int) -> Indexed:
 def water(rng: Generator, size_px: int, ramp: int) -> Indexed:
     """Rows of short crests."""
     y, x = np.mgrid[0:size_px, 0:size_px]
-    swell = np.sin(2 * np.pi * (x / size_px * 2 + rng.random()) + y) + np.sin(2 * np.pi * y / size_px * 4 + rng.random())
+    swell = np.sin(2 * np.pi * (x / size_px * 2 + rng.random()) + y) + np.sin(
+        2 * np.pi * y / size_px * 4 + rng.random()
+    )
     return ramped((swell + 2) / 4, ramp)
 
 
@@ -140,9 +142,13 @@ def ridge(rng: Generator, width: int, *, jagged: bool) -> Plane:
     return hills
 
 
-def landscape(rng: Generator, colours: NDArray[np.uint8], width: int, height: int, *, jagged: bool) -> NDArray[np.uint8]:
+def landscape(
+    rng: Generator, colours: NDArray[np.uint8], width: int, height: int, *, jagged: bool
+) -> NDArray[np.uint8]:
     """Sky, sun and four ranges that fade into the haze; *colours* is the palette `(n, 3)`, the answer `(h, w, 3)`."""
-    sky, haze = (colours[FIRST_RAMP + 3 * ramp + shade].astype(float) for ramp, shade in ((SECOND, 1), (ACCENT, 2)))
+    sky, haze = (
+        colours[FIRST_RAMP + 3 * ramp + shade].astype(float) for ramp, shade in ((SECOND, 1), (ACCENT, 2))
+    )
     near = colours[FIRST_RAMP + 3 * MAIN].astype(float)
     y, x = np.mgrid[0:height, 0:width]
     down = (y / height)[..., None]
@@ -168,7 +174,8 @@ def painting(rng: Generator, colours: NDArray[np.uint8], width: int, height: int
         rx, ry = rng.uniform(10, 50), rng.uniform(3, 12)
         strength = np.exp(-(((x - cx) / rx) ** 2) - ((y - cy) / ry) ** 2)[..., None] * 0.5
         picture = picture * (1 - strength) + colours[int(rng.integers(FIRST_RAMP, len(colours)))] * strength
-    return picture.astype(np.uint8)
+    painted: NDArray[np.uint8] = picture.astype(np.uint8)
+    return painted
 
 
 def texture(rng: Generator, size_px: int) -> Indexed:
@@ -193,4 +200,5 @@ def solid(rng: Generator, colours: NDArray[np.uint8], size_px: int) -> NDArray[n
     body = colours[ramped(waves(rng, size_px, size_px, coarse=3), MAIN)].astype(float)
     back = colours[FIRST_RAMP + 3 * METAL + 1] * (0.55 - 0.25 * y)[..., None]
     picture = np.where((reach < 1)[..., None], body * light[..., None], back)
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    lit: NDArray[np.uint8] = np.clip(picture, 0, 255).astype(np.uint8)
+    return lit

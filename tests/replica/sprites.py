@@ -49,7 +49,8 @@ def blob(rng: Generator, u: Plane, v: Plane) -> Mask:
         noise = (np.roll(noise, 1, axis) + noise + np.roll(noise, -1, axis)) / 3
     rows = np.clip(((v + 1) * 13).astype(int), 0, 25)
     columns = np.clip((np.abs(u) * 25).astype(int), 0, 25)
-    return noise[rows, columns] * 1.6 + 0.45 > (u / 0.8) ** 2 + ((v - 0.05) / 0.75) ** 2 - 0.35
+    inside: Mask = noise[rows, columns] * 1.6 + 0.45 > (u / 0.8) ** 2 + ((v - 0.05) / 0.75) ** 2 - 0.35
+    return inside
 
 
 def creature(rng: Generator, u: Plane, v: Plane) -> list[Part]:
@@ -115,9 +116,17 @@ def axe(rng: Generator, u: Plane, v: Plane) -> list[Part]:
     along, across = turned(u, v)
     reach, double = rng.uniform(0.55, 0.75), rng.random() < 0.4
     side = np.abs(across) if double else -across
-    head = ellipse(along, side, 0.5, 0.15, 0.5, reach) & (side > 0.05) & ~ellipse(along, side, 1.25, 0.1, 0.4, 0.5)
+    head = (
+        ellipse(along, side, 0.5, 0.15, 0.5, reach)
+        & (side > 0.05)
+        & ~ellipse(along, side, 1.25, 0.1, 0.4, 0.5)
+    )
     shaft = (np.abs(across) < 0.1) & (along > -1.15) & (along < 0.95)
-    return [Part(shaft, WOOD), Part(head, METAL), Part((np.abs(across) < 0.17) & (np.abs(along - 0.5) < 0.2), MAIN)]
+    return [
+        Part(shaft, WOOD),
+        Part(head, METAL),
+        Part((np.abs(across) < 0.17) & (np.abs(along - 0.5) < 0.2), MAIN),
+    ]
 
 
 def shield(rng: Generator, u: Plane, v: Plane) -> list[Part]:
@@ -125,7 +134,11 @@ def shield(rng: Generator, u: Plane, v: Plane) -> list[Part]:
     inside = np.abs(u) ** power + np.clip(v + 0.15, 0, 2) ** power * 0.9
     outer, inner = (inside < 0.75) & (v > -0.85), (inside < 0.42) & (v > -0.68)
     halves = (u > 0) if rng.random() < 0.5 else ((u > 0) ^ (v > -0.1))
-    emblem = ellipse(u, v, 0, -0.15, 0.22, 0.22) if rng.random() < 0.5 else (np.abs(u) < 0.1) | (np.abs(v + 0.15) < 0.1)
+    emblem = (
+        ellipse(u, v, 0, -0.15, 0.22, 0.22)
+        if rng.random() < 0.5
+        else (np.abs(u) < 0.1) | (np.abs(v + 0.15) < 0.1)
+    )
     return [Part(outer, METAL), Part(inner, MAIN), Part(inner & halves, SECOND), Part(inner & emblem, ACCENT)]
 
 
@@ -144,7 +157,14 @@ def gem(rng: Generator, u: Plane, v: Plane) -> list[Part]:
 def tree(rng: Generator, u: Plane, v: Plane) -> list[Part]:
     leaves = ellipse(u, v, 0, -0.3, 0.55, 0.5)
     for _ in range(6):
-        leaves |= ellipse(u, v, rng.uniform(-0.5, 0.5), rng.uniform(-0.6, 0.1), rng.uniform(0.2, 0.4), rng.uniform(0.2, 0.35))
+        leaves |= ellipse(
+            u,
+            v,
+            rng.uniform(-0.5, 0.5),
+            rng.uniform(-0.6, 0.1),
+            rng.uniform(0.2, 0.4),
+            rng.uniform(0.2, 0.35),
+        )
     parts = [Part(box(u, v, -0.14, 0.14, 0.0, 0.92), WOOD), Part(leaves, MAIN)]
     if rng.random() < 0.5:
         for _ in range(5):
@@ -231,7 +251,8 @@ def coin(rng: Generator, u: Plane, v: Plane) -> list[Part]:
     squeeze = rng.uniform(0.55, 0.8)
     rim, face = ellipse(u, v, 0, 0, squeeze, 0.8), ellipse(u, v, 0, 0, squeeze - 0.15, 0.62)
     signs = (box(u, v, -0.1, 0.1, -0.4, 0.4), np.abs(u) + np.abs(v) < 0.35, ellipse(u, v, 0, 0, 0.2, 0.4))
-    return [Part(rim, MAIN), Part(face, ACCENT), Part(signs[int(rng.integers(3))] & face, MAIN)]
+    bright, dark = FIRST_RAMP + 3 * MAIN + 2, FIRST_RAMP + 3 * MAIN
+    return [Part(rim, MAIN), Part(face, MAIN, bright), Part(signs[int(rng.integers(3))] & face, MAIN, dark)]
 
 
 def fish(rng: Generator, u: Plane, v: Plane) -> list[Part]:
@@ -240,7 +261,10 @@ def fish(rng: Generator, u: Plane, v: Plane) -> list[Part]:
     tail = (u < -0.35) & (u > -0.92) & (np.abs(v) < (-0.3 - u) * rng.uniform(0.6, 1.0))
     fin = ellipse(u, v, 0.05, -tall, 0.3, 0.25)
     parts = [Part(tail | fin, ACCENT), Part(body, MAIN), Part(body & (np.sin(u * stripe) > 0.4), SECOND)]
-    parts += [Part(ellipse(u, v, 0.5, -0.1, 0.13, 0.13), MAIN, WHITE), Part(ellipse(u, v, 0.53, -0.1, 0.07, 0.07), MAIN, OUTLINE)]
+    parts += [
+        Part(ellipse(u, v, 0.5, -0.1, 0.13, 0.13), MAIN, WHITE),
+        Part(ellipse(u, v, 0.53, -0.1, 0.07, 0.07), MAIN, OUTLINE),
+    ]
     return parts
 
 

@@ -80,8 +80,21 @@ class Theme(NamedTuple):
     art_type: str = "2D Art"
 
 
-FIGURES = (("png", "recolour", "recolour"), ("sheet",), ("frames-zip", "png"), ("gif", "sheet"), ("pack-zip",))
-THINGS = (("png",), ("png", "png", "png"), ("sheet", "x4"), ("icon16", "icon8"), ("palette",), ("pack-stored",))
+FIGURES = (
+    ("png", "recolour", "recolour"),
+    ("sheet",),
+    ("frames-zip", "png"),
+    ("gif", "sheet"),
+    ("pack-zip",),
+)
+THINGS = (
+    ("png",),
+    ("png", "png", "png"),
+    ("sheet", "x4"),
+    ("icon16", "icon8"),
+    ("palette",),
+    ("pack-stored",),
+)
 TERRAIN = (("png",), ("palette", "png"), ("sheet",), ("pack-tar",))
 ANY = (0.0, 0.08, 0.16, 0.33, 0.47, 0.58, 0.7, 0.82, 0.92)
 GREENS, REDS, BLUES = (0.25, 0.3, 0.36), (0.0, 0.03, 0.95), (0.5, 0.56, 0.62)
@@ -120,7 +133,18 @@ PLACES = (
     "Copper Hollow", "the Ninth Lagoon", "Fennelwick", "the Glass Orchard", "Hobnail Hill", "the Upper Marsh",
     "Port Sallow", "the Clockmaker's Attic", "Emberford", "the Quiet Moon", "Thistledown", "the Sunken Tram",
 )  # fmt: skip
-MOODS = ("Little", "Crooked", "Cheerful", "Sleepy", "Haunted", "Tidy", "Windy", "Forgotten", "Pocket", "Stubborn")
+MOODS = (
+    "Little",
+    "Crooked",
+    "Cheerful",
+    "Sleepy",
+    "Haunted",
+    "Tidy",
+    "Windy",
+    "Forgotten",
+    "Pocket",
+    "Stubborn",
+)
 
 OPENINGS = (
     "Drawn over a rainy weekend for a small game about {place}.",

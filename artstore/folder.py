@@ -1,0 +1,132 @@
+"""A folder of art that somebody already has, catalogued like a work that was crawled.
+
+The folder's name is the work's title and its identity: adding a folder of the
+same name again adds what is new and what has changed. Files are copied, so that
+the data folder stays whole when the original goes.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote
+
+from artstore import names
+from artstore.archives import is_archive_name
+from artstore.blobs import open_blobs
+from artstore.catalog import Catalog
+from artstore.errors import UsageError
+from artstore.images import is_picture_name
+from artstore.models import Failure, FileLink, FileState, Stage, StoredFile, Work
+from artstore.settings import Settings
+from artstore.unpack import find_images, is_junk
+
+ADDED = "added"
+"""Below ``files/``: a folder that no download lands in."""
+
+UNKNOWN_AUTHOR = "unknown"
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """One file of the folder, dealt with."""
+
+    path: str
+    pictures: int
+    """New or looked at anew; 0 where the file was known and has not changed."""
+    failures: int
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """Return the pictures and archives below *folder*, sorted, relative to it.
+
+    Links to folders are not followed. Raises :class:`~artstore.errors.UsageError`
+    if *folder* is no folder.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder")
+    found = (Path(parent, name).relative_to(folder) for parent, _, files in os.walk(folder) for name in files)
+    return sorted(path for path in found if _is_art(path.as_posix()))
+
+
+def add_folder(folder: Path, art: list[Path], catalog: Catalog, settings: Settings) -> Iterator[Added]:
+    """Copy the files *art* of *folder* into the data folder and catalog them, one after the other.
+
+    What is there already and has not changed is passed over.
+    """
+    title = folder.resolve().name
+    links = [_link(title, path) for path in art]
+    with catalog.transaction():
+        catalog.record_work(
+            Work(url=f"folder:{quote(title)}", title=title, author=UNKNOWN_AUTHOR, files=tuple(links))
+        )
+    for path, link in zip(art, links, strict=True):
+        yield _add_file(folder / path, link, catalog, settings)
+
+
+def _is_art(path: str) -> bool:
+    return not is_junk(path) and (is_picture_name(path) or is_archive_name(path))
+
+
+def _link(title: str, path: Path) -> FileLink:
+    name = f"{title}/{path.as_posix()}"
+    # File names are bytes on Linux: one that is no UTF-8 must still have a URL that can be written down.
+    url = f"folder:{quote(name.encode('utf-8', 'surrogateescape'))}"
+    return FileLink(
+        url=url, path=f"{ADDED}/{names.safe_path(name)}", name=os.fsencode(path.name).decode(errors="replace")
+    )
+
+
+def _add_file(source: Path, link: FileLink, catalog: Catalog, settings: Settings) -> Added:
+    try:
+        stat = source.stat()
+        if _is_known(link.path, stat, catalog, settings):
+            return Added(link.path, 0, 0)
+        stored = _copy(source, link.path, stat, settings)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            # Not this file's fault, and every other one would fail the same way.
+            raise
+        failure = Failure(Stage.DOWNLOAD, link.url, "unreadable", f"{type(error).__name__}: {error.strerror}")
+        with catalog.transaction():
+            catalog.record_unavailable(link.url, FileState.FAILED)
+            catalog.record_failure(failure)
+        return Added(link.path, 0, 1)
+    findings = find_images(link.path, settings)
+    with catalog.transaction():
+        catalog.record_stored(stored)
+        catalog.record_findings(link.path, findings)
+    return Added(link.path, len(findings.images), len(findings.failures))
+
+
+def _is_known(path: str, stat: os.stat_result, catalog: Catalog, settings: Settings) -> bool:
+    known = catalog.stored_file(path)
+    return (
+        known is not None
+        and (known.size_bytes, known.last_modified) == (stat.st_size, str(stat.st_mtime_ns))
+        and catalog.is_examined(path, known.sha256)
+        and open_blobs(settings.files_dir).exists(path)
+    )
+
+
+def _copy(source: Path, path: str, stat: os.stat_result, settings: Settings) -> StoredFile:
+    digest = hashlib.sha256()
+    size_bytes = 0
+    with source.open("rb") as original, open_blobs(settings.files_dir).put(path) as copy:
+        for chunk in _chunks(original):
+            digest.update(chunk)
+            size_bytes += len(chunk)
+            copy.write(chunk)
+    return StoredFile(path, size_bytes, digest.hexdigest(), last_modified=str(stat.st_mtime_ns))
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk

@@ -1,0 +1,152 @@
+"""``python -m embedder``: catalog folders, embed what waits, keep the index up to date."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from artstore.catalog import Catalog
+from artstore.command import progress, run, talk
+from artstore.errors import NotReady
+from artstore.folder import add_folder, list_folder
+from artstore.ledger import Ledger, find_embedder
+from artstore.library import Library
+from artstore.settings import Settings, folder_name
+from artstore.vectors import index_kind
+from embedder.drain import drain, open_ledger, waiting_pictures
+from embedder.indexing import update_index
+from embedder.registry import check_name, open_embedder
+
+EXAMPLES = """\
+examples:
+  python -m embedder                                  embed all that was crawled and not embedded yet
+  python -m embedder --embedder colour --limit 500    500 pictures, without a network
+  python -m embedder --add ~/art/my-pack              catalog and embed a folder that was never crawled
+  python -m embedder --embedder keras:MobileNetV2 --weights mobilenet.weights.h5
+  python -m embedder --status                         what is done, and what failed
+
+It may be stopped at any time; the same command goes on where it was.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    words = argparse.ArgumentParser(
+        prog="python -m embedder",
+        description="Turn stored pictures into vectors, and index the vectors for search.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    words.add_argument(
+        "--embedder", metavar="NAME", help="vgg16 (default), vgg16-classic, keras:<Application>, colour"
+    )
+    words.add_argument(
+        "--weights", metavar="PATH", help="a weights file, or imagenet (default); random only for tests"
+    )
+    words.add_argument("--limit", type=_count, metavar="N", help="embed at most N pictures now")
+    words.add_argument(
+        "--add", type=Path, metavar="FOLDER", help="first catalog a folder of pictures and archives"
+    )
+    words.add_argument("--rebuild-index", action="store_true", help="make the index anew from the features")
+    words.add_argument("--index", metavar="URI", help="hnsw: (default) or exact:")
+    words.add_argument(
+        "--status", action="store_true", help="print what is done and what failed, and do nothing"
+    )
+    words.add_argument(
+        "--forget", metavar="NAME", help="remove an embedder's features and indexes, and do nothing else"
+    )
+    words.add_argument("--data-dir", type=Path, metavar="DIR", help="the data folder (default: data)")
+    return words
+
+
+def main(argv: Sequence[str]) -> int:
+    """Do what *argv* asks and return the exit code."""
+    words = parser().parse_args(argv)
+    settings = Settings.load(
+        data_dir=words.data_dir, embedder=words.embedder, weights=words.weights, index=words.index
+    )
+    check_name(settings.embedder)
+    index_kind(settings.index)
+    if words.add:
+        return _add_and_embed(words.add, settings, words)
+    if not settings.catalog_path.exists():
+        raise NotReady(
+            f"nothing has been collected in {settings.data_dir} yet; run `scrapy crawl oga`, or give --add FOLDER"
+        )
+    with Catalog(settings.catalog_path) as catalog:
+        if words.status:
+            return _print_status(catalog)
+        if words.forget:
+            return _forget(catalog, words.forget, settings)
+        return _embed(catalog, settings, words)
+
+
+def _add_and_embed(folder: Path, settings: Settings, words: argparse.Namespace) -> int:
+    art = list_folder(folder)
+    with Catalog(settings.catalog_path) as catalog:
+        pictures = failures = 0
+        with progress(len(art), f"catalog {folder.name or folder}", "file") as bar:
+            for added in add_folder(folder, art, catalog, settings):
+                pictures += added.pictures
+                failures += added.failures
+                bar.update()
+        talk(f"{len(art)} files: {pictures} pictures new or changed, {failures} failures{_hint(failures)}")
+        return _embed(catalog, settings, words)
+
+
+def _embed(catalog: Catalog, settings: Settings, words: argparse.Namespace) -> int:
+    embedder = open_embedder(settings)
+    ledger = open_ledger(catalog, embedder)
+    waiting = waiting_pictures(ledger, words.limit)
+    embedded = failed = 0
+    with progress(len(waiting), f"embed ({embedder.name})", "picture") as bar:
+        for step in drain(ledger, embedder, waiting, settings):
+            embedded += step.embedded
+            failed += step.failed
+            bar.update(step.embedded + step.failed)
+    _index(ledger, settings, rebuild=words.rebuild_index)
+    talk(f"{embedded} pictures embedded by {embedder.name}, {failed} failures{_hint(failed)}")
+    return 0
+
+
+def _index(ledger: Ledger, settings: Settings, *, rebuild: bool) -> None:
+    bar = None
+    for done, total in update_index(ledger, settings, rebuild=rebuild):
+        bar = bar or progress(total, f"index ({settings.index}{ledger.embedder.name})", "picture")
+        bar.update(done - bar.n)
+    if bar:
+        bar.close()
+
+
+def _print_status(catalog: Catalog) -> int:
+    sys.stdout.write("what\tcount\n")
+    for line in Library(catalog).status():
+        sys.stdout.write(f"{line.what}\t{line.count}\n")
+    return 0
+
+
+def _forget(catalog: Catalog, name: str, settings: Settings) -> int:
+    Ledger(catalog, find_embedder(catalog, name)).forget()
+    shutil.rmtree(settings.features_dir(name), ignore_errors=True)
+    for file in settings.index_path(name).parent.glob(f"{folder_name(name)}.*"):
+        file.unlink()
+    talk(f"{name}: features and indexes removed; the pictures are kept")
+    return 0
+
+
+def _hint(failures: int) -> str:
+    return " (see --status)" if failures else ""
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(run("embedder", main))

@@ -1,0 +1,133 @@
+"""Work through the pictures that have no features yet: the queue is the catalog's question.
+
+Pictures are prepared in threads, a bounded number ahead of the network; each
+batch is on disk before the catalog says so, and a kill costs the batch in hand.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artstore.catalog import Catalog
+from artstore.errors import PictureError
+from artstore.features import FeatureWriter, unit
+from artstore.ledger import PAGE, Ledger, Waiting
+from artstore.models import Failure, Stage
+from artstore.settings import Settings
+from embedder.protocol import Embedder
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LOOKAHEAD_BATCHES = 3
+"""Prepared pictures kept ready, in batches: enough that a slow picture does not stall the network, and little memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One batch done."""
+
+    embedded: int
+    failed: int
+
+
+def open_ledger(catalog: Catalog, embedder: Embedder) -> Ledger:
+    """Return *embedder*'s ledger. Raises :class:`~artstore.errors.Mismatch` if its features were made otherwise."""
+    return Ledger.register(catalog, embedder.name, embedder.dim, embedder.fingerprint)
+
+
+def waiting_pictures(ledger: Ledger, limit: int | None = None) -> list[int]:
+    """Return the ids of the pictures to embed, at most *limit*; those with known pixels get their features at once."""
+    ledger.share()
+    return ledger.waiting()[:limit]
+
+
+def drain(ledger: Ledger, embedder: Embedder, image_ids: Sequence[int], settings: Settings) -> Iterator[Step]:
+    """Embed *image_ids*, yielding after each batch. May be stopped, or killed, at any time.
+
+    A picture that cannot be read, or gives no finite vector, is recorded and
+    passed over. Raises :class:`~artstore.errors.Busy` if another process embeds
+    with this embedder.
+    """
+    folder = settings.features_dir(embedder.name)
+    with FeatureWriter(folder, embedder.dim, ledger.rows) as writer:
+        pictures = (picture for page in _batches(image_ids, PAGE) for picture in ledger.details(page))
+        for batch in _batches(_prepared(pictures, embedder, settings), embedder.batch_size):
+            yield _embed(batch, ledger, embedder, writer)
+
+
+def _prepared(
+    pictures: Iterable[Waiting], embedder: Embedder, settings: Settings
+) -> Iterator[tuple[Waiting, NDArray[Any] | PictureError]]:
+    """Yield *pictures* in order, each with what the embedder wants of it or with why it cannot be had."""
+
+    def prepare(picture: Waiting) -> NDArray[Any] | PictureError:
+        try:
+            return embedder.prepare(settings.data_dir / picture.path)
+        except PictureError as error:
+            return error
+
+    pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
+    submitted = ((picture, pool.submit(prepare, picture)) for picture in pictures)
+    ahead = deque(islice(submitted, LOOKAHEAD_BATCHES * embedder.batch_size))
+    try:
+        while ahead:
+            picture, prepared = ahead.popleft()
+            ahead.extend(islice(submitted, 1))
+            yield picture, prepared.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _embed(
+    batch: Sequence[tuple[Waiting, NDArray[Any] | PictureError]],
+    ledger: Ledger,
+    embedder: Embedder,
+    writer: FeatureWriter,
+) -> Step:
+    """Embed what could be prepared; write features first, then the catalog."""
+    failures = [_failure(picture, found) for picture, found in batch if isinstance(found, PictureError)]
+    ready = [(picture, found) for picture, found in batch if not isinstance(found, PictureError)]
+    done: list[tuple[Waiting, int]] = []
+    if ready:
+        vectors = unit(embedder.embed(np.stack([found for _, found in ready])))
+        good = np.flatnonzero(np.isfinite(vectors).all(axis=1)).tolist()
+        done = [(ready[i][0], row) for i, row in zip(good, writer.append(vectors[good]), strict=True)]
+        failures += [
+            Failure(
+                Stage.EMBED, ready[i][0].path, "no_direction", "the network's answer is zero or not finite"
+            )
+            for i in sorted(set(range(len(ready))).difference(good))
+        ]
+    _record(ledger, done, failures)
+    return Step(len(done), len(failures))
+
+
+def _record(ledger: Ledger, done: Sequence[tuple[Waiting, int]], failures: Sequence[Failure]) -> None:
+    with ledger.catalog.transaction():
+        ledger.mark_embedded(done)
+        for picture, _ in done:
+            ledger.catalog.forget_failures(Stage.EMBED, picture.path)
+        for failure in failures:
+            logger.warning("not embedded: %s (%s)", failure.subject, failure.reason)
+            ledger.catalog.record_failure(failure)
+
+
+def _failure(picture: Waiting, error: PictureError) -> Failure:
+    return Failure(Stage.EMBED, picture.path, error.reason, error.detail)
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -1,0 +1,18 @@
+"""Errors of the embedders.
+
+artstore.errors.NotReady
+├── MissingTensorFlow    the package is not installed
+└── MissingWeights       a network without its weights would give nonsense
+"""
+
+from __future__ import annotations
+
+from artstore.errors import NotReady
+
+
+class MissingTensorFlow(NotReady):
+    """TensorFlow cannot be imported."""
+
+
+class MissingWeights(NotReady):
+    """The weights of a network are not here and cannot be had."""

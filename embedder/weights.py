@@ -1,0 +1,75 @@
+"""Finding, checking and fetching the weights of VGG16.
+
+Keras deletes a cached file whose hash differs when it cannot download another,
+and raises a bare Exception then; so the file is checked here and Keras is only
+ever given a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from artstore.blobs import replacing
+from artstore.command import progress
+from embedder.errors import MissingWeights
+
+VGG16_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
+VGG16_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{VGG16_FILE}"
+VGG16_MD5 = "64373286793e3c8b2b4e3219cbf3544b"
+"""With the top layers: ``fc2`` is one of them."""
+
+TIMEOUT_S = 20.0
+CHUNK_BYTES = 1 << 20
+
+
+def vgg16_weights(weights_dir: Path) -> Path:
+    """Return the ImageNet weights below *weights_dir*, downloading them if they are not there.
+
+    Raises :class:`~embedder.errors.MissingWeights` naming the file, where it
+    belongs and what else can be done.
+    """
+    path = weights_dir.expanduser() / VGG16_FILE
+    if not path.exists():
+        _download(VGG16_URL, path)
+    if _md5(path) != VGG16_MD5:
+        raise MissingWeights(
+            f"{path} is not the file it should be (md5 {VGG16_MD5}); move it away. {remedy(path)}"
+        )
+    return path
+
+
+def remedy(path: Path) -> str:
+    """Return what to do without the weights at *path*."""
+    return f"Put {path.name} into {path.parent}, or give --weights PATH, or use --embedder colour, which needs none"
+
+
+def file_hash(path: Path) -> str:
+    """Return a short hash of the bytes of *path*. Raises :class:`~embedder.errors.MissingWeights`."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise MissingWeights(f"no weights at {path}: {error.strerror}. {remedy(path)}") from error
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _download(url: str, path: Path) -> None:
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response, replacing(path) as file:  # noqa: S310 - https
+            total = int(response.headers.get("Content-Length", 0))
+            with progress(total, path.name, "B") as bar:
+                while chunk := response.read(CHUNK_BYTES):
+                    file.write(chunk)
+                    bar.update(len(chunk))
+    except (OSError, urllib.error.URLError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise MissingWeights(
+            f"the ImageNet weights of VGG16 are not here and cannot be downloaded ({reason}). {remedy(path)}"
+        ) from error
