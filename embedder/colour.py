@@ -53,13 +53,14 @@ class ColourEmbedder:
 
     def embed(self, batch: NDArray[Any]) -> Floats:
         """Return the weighted descriptors, shape (n, d)."""
-        colour, alpha = batch[..., :3], batch[..., 3]
-        grey = colour.mean(axis=3) + 0.5 * (1 - alpha)
+        colour: Floats = batch[..., :3]
+        alpha: Floats = batch[..., 3]
+        grey: Floats = colour.mean(axis=3) + 0.5 * (1 - alpha)
         parts = {
             "layout": _blocks(colour - 0.5 * alpha[..., None], GRID),
             "histogram": _histogram(colour, alpha),
             "edges": _edges(grey),
-            "silhouette": _blocks(2 * alpha[..., None] - 1, GRID),
+            "silhouette": _blocks((2 * alpha - 1)[..., None], GRID),
         }
         return np.hstack([WEIGHTS[name] * _unit(part) for name, part in parts.items()]).astype(np.float32)
 

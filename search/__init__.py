@@ -1,0 +1,17 @@
+"""Questions about the art: what looks like this, what is called so, whose is it.
+
+The Python way in::
+
+    from search import Engine
+
+    with Engine.open("data") as engine:
+        for hit in engine.image("sprite.png", top=5):
+            print(hit.title, hit.author, hit.work_url)
+"""
+
+from __future__ import annotations
+
+from search.engine import Engine
+from search.hits import Hit
+
+__all__ = ["Engine", "Hit"]

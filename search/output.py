@@ -1,0 +1,58 @@
+"""Hits on stdout: TSV for programs, JSON lines for others, columns for a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import TextIO
+
+from search.hits import Hit
+
+COLUMNS: dict[str, Callable[[Hit], str]] = {
+    "image_id": lambda hit: str(hit.image_id),
+    "distance": lambda hit: "" if hit.distance is None else f"{hit.distance:.4f}",
+    "size_px": lambda hit: f"{hit.width_px}x{hit.height_px}",
+    "title": lambda hit: hit.title,
+    "author": lambda hit: hit.author,
+    "licences": lambda hit: " or ".join(licence.name for licence in hit.licences) or "not stated",
+    "page_url": lambda hit: hit.work_url or "",
+    "path": lambda hit: hit.path,
+}
+
+MAX_COLUMN = 60
+"""Characters; on a terminal, longer cells are cut (a URL never is)."""
+
+
+def write_hits(hits: Sequence[Hit], out: TextIO, *, as_json: bool) -> None:
+    """Write *hits*, best first: JSON lines if asked for, aligned columns on a terminal, else TSV with a header."""
+    if as_json:
+        out.writelines(json.dumps(asdict(hit), ensure_ascii=False) + "\n" for hit in hits)
+        return
+    rows = [list(COLUMNS), *([_cell(column(hit)) for column in COLUMNS.values()] for hit in hits)]
+    if out.isatty():
+        rows = _aligned(rows)
+    out.writelines("\t".join(row).rstrip() + "\n" for row in rows)
+
+
+def _cell(text: str) -> str:
+    """Return *text* without what would break a line of TSV."""
+    return " ".join(text.split())
+
+
+def _aligned(rows: list[list[str]]) -> list[list[str]]:
+    widths = [min(MAX_COLUMN, max(map(len, column))) for column in zip(*rows, strict=True)]
+    return [
+        [
+            "  ".join(
+                _fitted(cell, width, name) for cell, width, name in zip(row, widths, rows[0], strict=True)
+            )
+        ]
+        for row in rows
+    ]
+
+
+def _fitted(cell: str, width: int, column: str) -> str:
+    if len(cell) > width and column not in {"page_url", "path"}:
+        cell = cell[: width - 1] + "…"
+    return cell.ljust(width)
