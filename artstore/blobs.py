@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -41,7 +42,7 @@ class FolderBlobs:
         """Say whether the whole bytes of *path* are here."""
         return self.local(path).is_file()
 
-    def open(self, path: str) -> BinaryIO:
+    def open(self, path: str) -> BufferedReader:
         """Return the bytes of *path*, seekable. Raises FileNotFoundError."""
         return self.local(path).open("rb")
 

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from artstore.errors import PictureError
 from artstore.models import PictureFacts
@@ -93,7 +93,10 @@ def opened(source: Path | BinaryIO, max_px: int) -> Iterator[Image.Image]:
                 )
             yield image
     except FileNotFoundError as error:
-        raise PictureError("missing_file", str(error)) from error
+        raise PictureError("missing_file", "the file is not there") from error
+    except UnidentifiedImageError as error:
+        # Its own words name the file by its absolute path, which has no place in the catalog.
+        raise PictureError("cannot_decode", "not a picture of any known format") from error
     except DECODER_ERRORS as error:
         raise PictureError("cannot_decode", f"{type(error).__name__}: {error}".rstrip(": ")) from error
 

@@ -29,7 +29,7 @@ SERIES_MIN = 4
 """Fewer numbered neighbours than this are a coincidence (variants, versions), not a series."""
 
 _UNSAFE = re.compile(r'[<>:"|?*\\/\x00-\x1f\x7f]|^\.{1,2}$|[. ]$')
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\.|$)", re.IGNORECASE)
+_RESERVED = re.compile(r"(?=(con|prn|aux|nul|(com|lpt)[\d¹²³]|conin\$|conout\$) *(\.|$))", re.IGNORECASE)
 _MARKED = re.compile(r"~[0-9a-f]{10}(\.[^.]*)?$")
 _NUMBER = re.compile(r"\d+(?=\D*$)")
 
@@ -88,9 +88,9 @@ def _decoded(segment: str) -> str:
 
 def _safe(name: str) -> str:
     text = name.encode("utf-8", errors="replace").decode()
-    clean = _UNSAFE.sub("_", unicodedata.normalize("NFC", text)) or "_"
+    clean = _RESERVED.sub("_", _UNSAFE.sub("_", unicodedata.normalize("NFC", text)) or "_", count=1)
     short = len(clean.encode()) <= MAX_NAME_BYTES
-    if clean == name and short and not _RESERVED.match(name) and not _MARKED.search(name):
+    if clean == name and short and not _MARKED.search(name):
         return name
     return _mark(clean, original=name)
 

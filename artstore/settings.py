@@ -31,6 +31,7 @@ class Settings:
     data_dir: Path = _setting(Path("data"), "The data folder: catalog, files, features, indexes.")
     site_url: str = _setting("https://opengameart.org", "The site to crawl, without a slash at the end.")
     contact: str = _setting("", "Your address for the user agent, so that the site can reach you.")
+    works_per_page: int = _setting(144, "Works on a listing page; 144 is the most that the site gives.")
     recrawl_after_days: float = _setting(30.0, "Days after which a work is asked for again.")
     max_file_bytes: int = _setting(2048 * MIB, "Larger downloads are recorded as too large.")
     embed: bool = _setting(False, "Embed while crawling.")  # noqa: FBT003 - the default of a flag

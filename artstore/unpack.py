@@ -6,7 +6,6 @@ Whatever cannot be read costs only itself and is returned as a failure.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,8 +24,6 @@ from artstore.blobs import FolderBlobs
 from artstore.errors import ArchiveError, PictureError, UnreadableFile
 from artstore.models import FILES, UNPACKED, Failure, Findings, FoundImage, Stage
 from artstore.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 _JUNK = re.compile(r"(^|/)(__MACOSX/|\._[^/]*$|\.DS_Store$|Thumbs\.db$)", re.IGNORECASE)
 """What operating systems leave in archives and folders; resource forks are even named like pictures."""
@@ -120,5 +117,4 @@ def _describe(
 
 
 def _note(findings: Findings, stage: Stage, subject: str, error: UnreadableFile) -> None:
-    logger.info("%s not read: %s", subject, error)
     findings.failures.append(Failure(stage, subject, error.reason, error.detail))

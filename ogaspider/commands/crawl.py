@@ -1,0 +1,56 @@
+"""``scrapy crawl``, which checks the words of the command before anything starts."""
+
+from __future__ import annotations
+
+import argparse
+
+from scrapy import Spider
+from scrapy.commands.crawl import Command as ScrapyCrawl
+from scrapy.crawler import Crawler
+from scrapy.exceptions import UsageError
+
+from artstore.errors import OgaError
+from ogaspider.settings import house_settings
+from ogaspider.talk import speak_plainly
+from ogaspider.urls import ARGUMENTS, Query
+
+EXAMPLES = """
+Examples: `scrapy crawl oga -a max_pages=1` reads the first listing page of 2D art;
+`-a query="fire sword" -a licence=cc0,cc-by` only what is asked for; `-a url=ADDRESS` a single work;
+`-s OGA_EMBED=1` embeds while crawling. Ctrl-C ends it cleanly, the same command goes on from there.
+"""
+
+
+class Command(ScrapyCrawl):
+    """Scrapy's own command, with our arguments explained and checked, and without its list of parts."""
+
+    _counted: Crawler | None = None
+
+    def long_desc(self) -> str:
+        """Say what the arguments of the crawl are."""
+        arguments = "; ".join(f"-a {name}= {meaning}" for name, meaning in ARGUMENTS.items())
+        return f"Collect art from OpenGameArt: pages, files, pictures. {arguments}. {EXAMPLES}"
+
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Refuse unknown arguments in one line and with exit code 2, not with a traceback from inside the crawl."""
+        super().process_options(args, opts)
+        if not opts.loglevel:
+            speak_plainly()
+        if args[:1] != ["oga"]:
+            return
+        try:
+            settings = house_settings(self.settings or {})
+            Query.from_arguments(opts.spargs, settings.site_url)
+        except OgaError as error:
+            raise UsageError(str(error), print_help=False) from error
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Crawl; the exit code is 1 where not one page could be read."""
+        super().run(args, opts)
+        if self._counted and not self._counted.stats.get_value("oga/pages"):
+            self.exitcode = 1
+
+    def _create_crawler(self, spidercls: type[Spider] | str) -> Crawler:
+        # Scrapy forgets its crawlers when they end; what this one has counted decides the exit code.
+        self._counted = super()._create_crawler(spidercls)
+        return self._counted

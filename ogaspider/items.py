@@ -1,0 +1,23 @@
+"""What travels through the pipelines: a work, or the fact that something failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from artstore.models import Failure, FileState, Findings, StoredFile, Work
+
+
+@dataclass(slots=True)
+class ArtItem:
+    """A work on its way into the catalog; each pipeline fills its part."""
+
+    work: Work
+    stored: list[StoredFile] = field(default_factory=list)
+    """By the files pipeline: what is on disk now."""
+    unavailable: list[tuple[Failure, FileState]] = field(default_factory=list)
+    """By the files pipeline: what could not be had, and what that makes of the file."""
+    findings: dict[str, Findings] = field(default_factory=dict)
+    """By the unpack pipeline: path of a stored file -> its pictures, where it had to be looked at."""
+
+
+Item = ArtItem | Failure

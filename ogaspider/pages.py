@@ -1,0 +1,237 @@
+"""How OpenGameArt's pages are read: every selector of the house.
+
+A page object takes a response and has one small property per fact. It makes no
+request and knows no spider. A page that is not what it should be is not empty:
+``recognised`` says so, and the caller counts it as a failure.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from parsel import Selector, SelectorList
+from scrapy.http import TextResponse
+
+from artstore import names
+from artstore.licences import licence_from_name
+from artstore.models import FileLink, Licence, Work
+
+POSTED_AT = "%A, %B %d, %Y - %H:%M"
+"""``Thursday, January 31, 2013 - 08:06``; the site does not say in which zone."""
+
+
+class ListingPage:
+    """A page of ``/art-search-advanced``."""
+
+    def __init__(self, response: TextResponse) -> None:
+        self._response = response
+        # The page holds other views with the same classes: forum topics, menus.
+        self._view = response.css("div.view-display-id-search_art_advanced")
+
+    @property
+    def recognised(self) -> bool:
+        """Whether this is a listing at all."""
+        return bool(self._view)
+
+    @property
+    def total(self) -> int | None:
+        """How many works the whole listing announces."""
+        found = re.search(r"of\s+([\d,]+)", _text(self._view.css(".view-header")))
+        return int(found[1].replace(",", "")) if found else None
+
+    @property
+    def work_urls(self) -> list[str]:
+        """The pages of the works on this page, absolute."""
+        hrefs = self._view.css(".view-content .views-row .art-preview-title a::attr(href)").getall()
+        return list(dict.fromkeys(self._response.urljoin(href) for href in hrefs))
+
+    @property
+    def last_page(self) -> int:
+        """The number of the last page, counted from 0; 0 where there is no pager."""
+        href = self._view.css("ul.pager li.pager-last a::attr(href)").get("")
+        found = re.search(r"[?&]page=(\d+)", href)
+        return int(found[1]) if found else 0
+
+
+class WorkPage:
+    """A page of ``/content/…`` or ``/node/…``."""
+
+    def __init__(self, response: TextResponse) -> None:
+        self._response = response
+        self._node = response.css("div.node.node-art.view-mode-full")
+        self._facts = self._node.css(".group-left.left-column")
+
+    @property
+    def recognised(self) -> bool:
+        """Whether this is a work at all."""
+        return bool(self._node) and bool(self.title)
+
+    @cached_property
+    def work(self) -> Work:
+        """Everything that the page says."""
+        return Work(
+            url=self.url,
+            title=self.title,
+            author=self.author,
+            author_url=self.author_url,
+            submitter=self.submitter,
+            collaborators=self.collaborators,
+            node_id=self.node_id,
+            posted_at=self.posted_at,
+            description=self.description,
+            copyright_notice=self.copyright_notice,
+            favourites=self.favourites,
+            withheld=self.withheld,
+            art_types=self.art_types,
+            tags=self.tags,
+            licences=self.licences,
+            collections=self.collections,
+            files=self.files,
+        )
+
+    @property
+    def url(self) -> str:
+        """The work's address: the canonical one for ``/node/…``, else the one that was asked for."""
+        if not urlsplit(self._response.url).path.startswith("/node/"):
+            return self._response.url
+        return self._response.urljoin(
+            self._response.css('link[rel="canonical"]::attr(href)').get(self._response.url)
+        )
+
+    @property
+    def title(self) -> str:
+        """The title; the first ``h2`` of the page is that of the login form."""
+        heading = _text(self._node.css('[property="dc:title"] h2'))
+        return heading or self._response.css('meta[property="og:title"]::attr(content)').get("").strip()
+
+    @property
+    def author(self) -> str:
+        """The author's name, with or without a link."""
+        return _text(self._author.css("span.username"))
+
+    @property
+    def author_url(self) -> str | None:
+        """The author's page here or elsewhere, or None for a plain name."""
+        href = self._author.css("span.username a::attr(href)").get()
+        return self._response.urljoin(href) if href else None
+
+    @property
+    def submitter(self) -> str | None:
+        """Who uploaded it, where that is not the author."""
+        return _text(self._author.css("strong > a")) or None
+
+    @property
+    def collaborators(self) -> tuple[str, ...]:
+        """Who else made it."""
+        return _texts(self._facts.css(".field-name-field-collaborators .field-item a"))
+
+    @property
+    def node_id(self) -> int | None:
+        """The site's number of the work."""
+        marks = [
+            *self._node.css('[class*="flag-favorites-"]::attr(class)').getall(),
+            self._response.css('link[rel="shortlink"]::attr(href)').get(""),
+        ]
+        found = re.search(r"(?:flag-favorites-|/node/)(\d+)", " ".join(marks))
+        return int(found[1]) if found else None
+
+    @property
+    def posted_at(self) -> datetime | None:
+        """When it was posted; comments use the same class, hence the column."""
+        try:
+            return datetime.strptime(_text(self._facts.css(".field-name-post-date .field-item")), POSTED_AT)  # noqa: DTZ007
+        except ValueError:
+            return None
+
+    @property
+    def art_types(self) -> tuple[str, ...]:
+        """The kinds of art, as written: ``2D Art``, ``Texture``."""
+        return _texts(self._facts.css(".field-name-field-art-type .field-item a"))
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags, as written."""
+        return _texts(self._facts.css(".field-name-field-art-tags .field-item a"))
+
+    @property
+    def licences(self) -> tuple[Licence, ...]:
+        """By the name on the badge: deed addresses vary, and collections are called after licences."""
+        icons = self._facts.css(".field-name-field-art-licenses .license-icon")
+        return tuple(
+            licence_from_name(_text(icon.css(".license-name")), icon.css("a::attr(href)").get())
+            for icon in icons
+        )
+
+    @property
+    def collections(self) -> tuple[tuple[str, str], ...]:
+        """(url, title) of the collections it is in."""
+        links = self._facts.css(".field-name-collect .collect-container li > a:first-child")
+        return tuple((self._response.urljoin(link.attrib.get("href", "")), _text(link)) for link in links)
+
+    @property
+    def favourites(self) -> int | None:
+        """How many people marked it."""
+        found = _text(self._facts.css(".field-name-favorites .field-item")).replace(",", "")
+        return int(found) if found.isdecimal() else None
+
+    @property
+    def description(self) -> str:
+        """The body, as text."""
+        return _paragraphs(self._node.css(".field-name-body .field-item"))
+
+    @property
+    def copyright_notice(self) -> str:
+        """How the author wants to be credited, as text; older works use another field."""
+        fields = (
+            ".field-name-field-copyright-notice .field-item, .field-name-field-art-attribution .field-item"
+        )
+        return _paragraphs(self._node.css(fields))
+
+    @property
+    def withheld(self) -> bool:
+        """Whether the site keeps the files back while their licence is in doubt."""
+        return not self._file_links and "due to potential licensing issues" in _text(self._node)
+
+    @property
+    def files(self) -> tuple[FileLink, ...]:
+        """The file list of the work: no previews, no attachments of comments."""
+        return tuple(self._file(link) for link in self._file_links)
+
+    @cached_property
+    def _author(self) -> SelectorList[Selector]:
+        return self._facts.css(".field-name-author-submitter .field-item")
+
+    @cached_property
+    def _file_links(self) -> list[Selector]:
+        links = self._node.css(".field-name-field-art-files span.file > a")
+        return [link for link in links if names.FILES_MARKER in link.attrib.get("href", "")]
+
+    def _file(self, link: Selector) -> FileLink:
+        url = self._response.urljoin(link.attrib["href"])
+        mime, _, length = link.attrib.get("type", "").partition("; length=")
+        path = names.path_of_url(url)
+        return FileLink(
+            url=url,
+            path=path,
+            name=link.attrib.get("download") or _text(link) or path,
+            declared_bytes=int(length) if length.isdecimal() else None,
+            mime=mime or None,
+        )
+
+
+def _text(selected: Selector | SelectorList[Selector]) -> str:
+    """Return the text of the first of *selected*, blanks folded."""
+    return " ".join(selected.xpath("string()").get("").split())
+
+
+def _texts(selected: SelectorList[Selector]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for text in map(_text, selected) if text))
+
+
+def _paragraphs(selected: SelectorList[Selector]) -> str:
+    """Return the text of all of *selected*, line by line, without the empty ones."""
+    lines = "\n".join(selected.xpath("string()").getall()).split("\n")
+    return "\n".join(line for line in (" ".join(line.split()) for line in lines) if line)

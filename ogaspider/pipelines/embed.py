@@ -1,0 +1,84 @@
+"""Embed while crawling: off unless ``OGA_EMBED`` is on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Self
+
+from scrapy.crawler import Crawler
+from scrapy.exceptions import NotConfigured
+
+from artstore.catalog import Catalog
+from artstore.errors import OgaError
+from artstore.settings import Settings
+from embedder.drain import drain, open_ledger, waiting_pictures
+from embedder.indexing import update_index
+from embedder.keras_models import has_tensorflow
+from embedder.protocol import Embedder
+from embedder.registry import open_embedder
+from ogaspider.items import ArtItem, Item
+from ogaspider.settings import house_settings
+
+logger = logging.getLogger(__name__)
+
+
+class EmbedPipeline:
+    """Embed what the pipelines before have recorded, a batch at a time, beside the crawl.
+
+    If the embedder cannot work, the crawl goes on and the pictures wait for
+    ``python -m embedder``.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._embedder: Embedder | None = None
+        self._waiting = 0
+        self._running: asyncio.Task[None] | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Return the pipeline, or raise NotConfigured: not asked for, or no TensorFlow."""
+        settings = house_settings(crawler.settings)
+        if not settings.embed:
+            raise NotConfigured
+        if settings.embedder != "colour" and not has_tensorflow():
+            raise NotConfigured(
+                f"OGA_EMBED: {settings.embedder} needs TensorFlow; the pictures wait for `python -m embedder`"
+            )
+        return cls(settings)
+
+    async def process_item(self, item: Item) -> Item:
+        """Start embedding once a batch waits and nothing is running."""
+        if isinstance(item, ArtItem):
+            self._waiting += sum(len(findings.images) for findings in item.findings.values())
+        enough = self._embedder.batch_size if self._embedder else 1
+        if self._waiting >= enough and (self._running is None or self._running.done()):
+            self._waiting = 0
+            self._running = asyncio.create_task(self._in_thread(finish=False))
+        return item
+
+    async def close_spider(self) -> None:
+        """Embed the rest, and bring the index up to date."""
+        if self._running:
+            await self._running
+        await self._in_thread(finish=True)
+
+    async def _in_thread(self, *, finish: bool) -> None:
+        try:
+            await asyncio.to_thread(self._embed, finish=finish)
+        except OgaError as error:
+            logger.error("not embedded, the pictures wait for `python -m embedder`: %s", error)  # noqa: TRY400 - told, not traced
+
+    def _embed(self, *, finish: bool) -> None:
+        self._embedder = self._embedder or open_embedder(self._settings)
+        with Catalog(self._settings.catalog_path) as catalog:
+            ledger = open_ledger(catalog, self._embedder)
+            done = sum(
+                step.embedded
+                for step in drain(ledger, self._embedder, waiting_pictures(ledger), self._settings)
+            )
+            logger.info("%d pictures embedded by %s", done, self._embedder.name)
+            if finish:
+                for _ in update_index(ledger, self._settings):
+                    pass

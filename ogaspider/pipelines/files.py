@@ -1,0 +1,144 @@
+"""Download the files of a work, under their decoded names, whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+from scrapy.pipelines.files import FilesPipeline
+
+from artstore.blobs import open_blobs
+from artstore.catalog import Catalog
+from artstore.models import Failure, FileLink, FileState, Stage, StoredFile
+from ogaspider.items import ArtItem, Item
+from ogaspider.reasons import NETWORK_ERRORS, reason_of
+from ogaspider.settings import house_settings
+
+logger = logging.getLogger(__name__)
+
+Outcome = StoredFile | tuple[Failure, FileState]
+
+
+class ArtFilesPipeline(FilesPipeline):
+    """Fill ``item.stored`` and ``item.unavailable``.
+
+    A file that is here already is not asked for again. One that cannot be had
+    costs only itself: it is counted, noted with its reason, and the item goes on.
+    """
+
+    def __init__(self, store_uri: str, *, crawler: Crawler) -> None:
+        super().__init__(store_uri, crawler=crawler)
+        settings = house_settings(crawler.settings)
+        self._blobs = open_blobs(store_uri)
+        self._catalog = Catalog(settings.catalog_path)
+        self._max_bytes = settings.max_file_bytes
+
+    def close_spider(self) -> None:
+        """Close the catalog."""
+        self._catalog.close()
+
+    def get_media_requests(self, item: Item, info: Any) -> list[Request]:  # noqa: ARG002 - Scrapy's signature
+        """Ask for each file that the work lists, by its address exactly as given."""
+        if not isinstance(item, ArtItem):
+            return []
+        return [Request(link.url, meta={"link": link}) for link in item.work.files]
+
+    def file_path(self, request: Request, *_: Any, **__: Any) -> str:
+        """Return where the file goes: its name decoded once."""
+        link: FileLink = request.meta["link"]
+        return link.path
+
+    # Declared to return a Deferred, but awaited by Scrapy whatever it returns.
+    async def media_to_download(  # type: ignore[override]
+        self,
+        request: Request,
+        info: Any,  # noqa: ARG002
+        *,
+        item: Any = None,  # noqa: ARG002
+    ) -> Any:
+        """Return the outcome for one file.
+
+        The download happens here, and not after this hook, so that its failure is
+        a result: what is raised later is logged by Scrapy with a traceback.
+        """
+        link: FileLink = request.meta["link"]
+        if known := await self._known(link):
+            return known
+        if link.declared_bytes is not None and link.declared_bytes > self._max_bytes:
+            return self._unavailable(
+                link, "too_large", f"{link.declared_bytes} bytes, over the limit of {self._max_bytes}"
+            )
+        try:
+            response = await self.crawler.engine.download_async(request)
+        except NETWORK_ERRORS as error:
+            return self._unavailable(link, *reason_of(error))
+        if problem := _problem(response, link):
+            return self._unavailable(link, *problem)
+        return await asyncio.to_thread(self._store, link, response)
+
+    def item_completed(self, results: Iterable[tuple[bool, Any]], item: Item, info: Any) -> Item:  # noqa: ARG002
+        """Put the outcomes into *item*."""
+        if not isinstance(item, ArtItem):
+            return item
+        for succeeded, outcome in results:
+            if not succeeded:
+                # Nothing that we expect: a bug, or a disk that is full. Scrapy has logged it, the file stays pending.
+                continue
+            if isinstance(outcome, StoredFile):
+                item.stored.append(outcome)
+            else:
+                item.unavailable.append(outcome)
+        return item
+
+    async def _known(self, link: FileLink) -> StoredFile | None:
+        if not self._blobs.exists(link.path):
+            return None
+        recorded = self._catalog.stored_file(link.path)
+        # Whole on disk but not recorded: the crawl was killed between the two.
+        return recorded or await asyncio.to_thread(self._hashed, link.path)
+
+    def _hashed(self, path: str) -> StoredFile:
+        with self._blobs.open(path) as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return StoredFile(path, file.tell(), digest)
+
+    def _store(self, link: FileLink, response: Response) -> StoredFile:
+        with self._blobs.put(link.path) as file:
+            file.write(response.body)
+        self.crawler.stats.inc_value("oga/files")
+        return StoredFile(
+            path=link.path,
+            size_bytes=len(response.body),
+            sha256=hashlib.sha256(response.body).hexdigest(),
+            etag=_header(response, "ETag"),
+            last_modified=_header(response, "Last-Modified"),
+        )
+
+    def _unavailable(self, link: FileLink, reason: str, detail: str) -> Outcome:
+        logger.warning("file not stored: %s (%s)", link.url, reason)
+        state = FileState.TOO_LARGE if reason == "too_large" else FileState.FAILED
+        return Failure(Stage.DOWNLOAD, link.url, reason, detail), state
+
+
+def _problem(response: Response, link: FileLink) -> tuple[str, str] | None:
+    """Return (code, words) for what is wrong with *response*, or None."""
+    if response.status != 200:
+        return f"http_{response.status}", f"the server answered {response.status}"
+    mime = (_header(response, "Content-Type") or "").partition(";")[0].strip().lower()
+    if mime == "text/html" and link.mime != "text/html":
+        return "html_instead", f"a web page came instead of {link.mime or 'the file'}"
+    size_bytes = len(response.body)
+    if link.declared_bytes is not None and size_bytes != link.declared_bytes:
+        return "wrong_length", f"{size_bytes} bytes came, the work's page says {link.declared_bytes}"
+    return None
+
+
+def _header(response: Response, name: str) -> str | None:
+    value = response.headers.get(name)
+    return value.decode("latin-1") if value else None

@@ -1,0 +1,55 @@
+"""The pause that robots.txt asks for, as the least pause between requests."""
+
+from __future__ import annotations
+
+import logging
+from typing import Self
+
+from scrapy import Request, signals
+from scrapy.crawler import Crawler
+from scrapy.robotstxt import RobotParser
+
+logger = logging.getLogger(__name__)
+
+
+class CrawlDelay:
+    """Keeps each site's ``Crawl-delay``; AutoThrottle may only be slower than that.
+
+    Scrapy reads the directive but does not act on it.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._delays_s: dict[str, float] = {}
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Listen for robots.txt files and responses."""
+        extension = cls(crawler)
+        crawler.signals.connect(extension.robots_parsed, signals.robots_parsed)
+        # AutoThrottle lowers the delay on the same signal: it is connected before, we have the last word.
+        crawler.signals.connect(extension.response_downloaded, signals.response_downloaded)
+        return extension
+
+    def robots_parsed(self, robotparser: RobotParser, request: Request) -> None:
+        """Take the delay of the site that *request* goes to."""
+        delay_s = robotparser.crawl_delay(self._crawler.settings["USER_AGENT"])
+        slot = self._slot_key(request)
+        if delay_s and slot not in self._delays_s:
+            logger.info("robots.txt of %s asks for %g s between requests", slot, delay_s)
+            self._delays_s[slot] = delay_s
+            self._keep(slot)
+
+    def response_downloaded(self, request: Request) -> None:
+        """Keep the delay of the site that has answered."""
+        self._keep(self._slot_key(request))
+
+    def _slot_key(self, request: Request) -> str:
+        return self._crawler.engine.downloader.get_slot_key(request)
+
+    def _keep(self, key: str) -> None:
+        slot = self._crawler.engine.downloader.slots.get(key)
+        if slot and (delay_s := self._delays_s.get(key)):
+            slot.delay = max(slot.delay, delay_s)
+            # A delay that varies would half the time be shorter than what was asked for.
+            slot.jitter = 0.0

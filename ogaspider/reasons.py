@@ -1,0 +1,38 @@
+"""Why a request failed, as a short code and in words."""
+
+from __future__ import annotations
+
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    DownloadCancelledError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    DownloadTimeoutError,
+    IgnoreRequest,
+    ResponseDataLossError,
+    UnsupportedURLSchemeError,
+)
+from scrapy.spidermiddlewares.httperror import HttpError
+
+REASONS: dict[type[BaseException], str] = {
+    ResponseDataLossError: "truncated",
+    DownloadTimeoutError: "timeout",
+    DownloadCancelledError: "too_large",
+    DownloadConnectionRefusedError: "connection_refused",
+    CannotResolveHostError: "unknown_host",
+    DownloadFailedError: "connection_lost",
+    UnsupportedURLSchemeError: "bad_url",
+    IgnoreRequest: "refused_by_robots_or_limits",
+    OSError: "connection_lost",
+}
+
+NETWORK_ERRORS = tuple(REASONS)
+"""What a download can raise; anything else is a bug."""
+
+
+def reason_of(error: BaseException) -> tuple[str, str]:
+    """Return (code, words) for *error*, which a request ended with."""
+    if isinstance(error, HttpError):
+        return f"http_{error.response.status}", f"the server answered {error.response.status}"
+    code = next((code for kind, code in REASONS.items() if isinstance(error, kind)), "failed")
+    return code, f"{type(error).__name__}: {error}".rstrip(": ")

@@ -1,0 +1,61 @@
+"""Scrapy's settings, polite by default. What is ours is named in :mod:`artstore.settings`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from artstore.settings import Settings, env_name
+
+BOT_NAME = "oga-search"
+SPIDER_MODULES = ["ogaspider.spiders"]
+COMMANDS_MODULE = "ogaspider.commands"
+
+PROJECT_URL = "https://pypi.org/project/oga-search"
+USER_AGENT = f"{BOT_NAME} (+{PROJECT_URL})"
+
+ROBOTSTXT_OBEY = True
+AUTOTHROTTLE_ENABLED = True
+AUTOTHROTTLE_START_DELAY = 1.0
+CONCURRENT_REQUESTS_PER_DOMAIN = 4
+EXTENSIONS = {"ogaspider.politeness.CrawlDelay": 100}
+RETRY_TIMES = 2
+DOWNLOAD_TIMEOUT = 180.0
+
+ITEM_PIPELINES = {
+    "ogaspider.pipelines.files.ArtFilesPipeline": 100,
+    "ogaspider.pipelines.unpack.UnpackPipeline": 200,
+    "ogaspider.pipelines.record.RecordPipeline": 300,
+    "ogaspider.pipelines.embed.EmbedPipeline": 400,
+}
+# A work with hundreds of files is one item; this many works may be in the pipelines at once.
+CONCURRENT_ITEMS = 16
+
+LOG_LEVEL = "INFO"
+LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+LOG_DATEFORMAT = "%H:%M:%S"
+# Our own summary says what came of it; `-s STATS_DUMP=1` shows every number.
+STATS_DUMP = False
+# Nobody listens to them, so they need not listen.
+TELNETCONSOLE_ENABLED = False
+REMOTE_CONTROL_ENABLED = False
+
+
+def house_settings(scrapy_settings: Mapping[str, Any]) -> Settings:
+    """Return the house's settings of this crawl: ``-s OGA_<NAME>=…`` before the environment before the default.
+
+    Raises :class:`~artstore.errors.UsageError` for a value of the wrong type.
+    """
+    return Settings.load(**{field.name: scrapy_settings.get(env_name(field)) for field in fields(Settings)})
+
+
+def derived_settings(settings: Settings) -> dict[str, Any]:
+    """Return the Scrapy settings that follow from ours."""
+    return {
+        "FILES_STORE": str(settings.files_dir),
+        "DOWNLOAD_MAXSIZE": settings.max_file_bytes,
+        # The size of a page or file is no news unless it is refused.
+        "DOWNLOAD_WARNSIZE": 0,
+        "USER_AGENT": f"{BOT_NAME} (+{PROJECT_URL}; {settings.contact})" if settings.contact else USER_AGENT,
+    }
