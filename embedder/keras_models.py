@@ -8,7 +8,11 @@ Image Recognition", 2014) gives the output of its second fully connected layer,
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +34,8 @@ BATCH_SIZE = 32
 """On two cores, larger batches gained next to nothing and cost memory."""
 
 RANDOM_SEED = 16
+
+_CHATTER = re.compile(r"[IWE]\d{4} |WARNING: All log messages before absl")
 
 _SIDES = {
     "InceptionV3": 299, "Xception": 299, "InceptionResNetV2": 299, "NASNetLarge": 331,
@@ -79,16 +85,40 @@ class KerasEmbedder:
 
 def import_keras() -> ModuleType:
     """Import Keras with TensorFlow behind it. Raises :class:`~embedder.errors.MissingTensorFlow`."""
-    # Read by TensorFlow's C++ side while it is imported: only warnings and errors, please.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Read by TensorFlow's C++ side: a machine without a GPU is told so as an error, at every start.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        import tensorflow as tf
+        with _without_chatter():
+            import tensorflow as tf
     except ImportError as error:
         raise MissingTensorFlow(
             f"this embedder needs TensorFlow ({error}); `pip install 'oga-search[tensorflow]'`, or use --embedder colour"
         ) from error
     keras: ModuleType = tf.keras
     return keras
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Hold stderr back, and let through only what is not one of TensorFlow's notes about itself.
+
+    They are written by C++ before any log level counts, hence the file descriptor.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            held.seek(0)
+            told = [
+                line for line in held.read().decode(errors="replace").splitlines() if not _CHATTER.match(line)
+            ]
+            sys.stderr.writelines(f"{line}\n" for line in told)
 
 
 def has_tensorflow() -> bool:
