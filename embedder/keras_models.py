@@ -25,7 +25,7 @@ from artstore.errors import UsageError
 from artstore.settings import Settings
 from embedder import preparation
 from embedder.errors import MissingTensorFlow, MissingWeights
-from embedder.weights import file_hash, remedy, vgg16_weights
+from embedder.weights import CHECK_WEIGHTS, file_hash, vgg16_weights
 
 IMAGENET = "imagenet"
 RANDOM = "random"
@@ -169,11 +169,13 @@ def _downloaded(build: Callable[..., Any], options: dict[str, Any], application:
 
 def _read_weights(network: Any, path: Path) -> None:
     if not path.is_file():
-        raise MissingWeights(f"no weights at {path}. {remedy(path)}")
+        raise MissingWeights(f"there are no weights at {path}: {CHECK_WEIGHTS}")
     try:
         network.load_weights(path)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MissingWeights(f"{path} holds no weights for this network: {error}. {remedy(path)}") from error
+        raise MissingWeights(
+            f"{path} holds no weights for this network ({str(error).rstrip('.')}): {CHECK_WEIGHTS}"
+        ) from error
 
 
 def _randomise(network: Any) -> None:

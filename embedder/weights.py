@@ -21,6 +21,9 @@ VGG16_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16
 VGG16_MD5 = "64373286793e3c8b2b4e3219cbf3544b"
 """With the top layers: ``fc2`` is one of them."""
 
+CHECK_WEIGHTS = "check --weights, or use --embedder colour, which needs none"
+"""What to do about a weights file that somebody named."""
+
 TIMEOUT_S = 20.0
 CHUNK_BYTES = 1 << 20
 
@@ -36,13 +39,12 @@ def vgg16_weights(weights_dir: Path) -> Path:
         _download(VGG16_URL, path)
     if _md5(path) != VGG16_MD5:
         raise MissingWeights(
-            f"{path} is not the file it should be (md5 {VGG16_MD5}); move it away. {remedy(path)}"
+            f"{path} is not the file it should be (md5 {VGG16_MD5}); move it away. {_remedy(path)}"
         )
     return path
 
 
-def remedy(path: Path) -> str:
-    """Return what to do without the weights at *path*."""
+def _remedy(path: Path) -> str:
     return f"Put {path.name} into {path.parent}, or give --weights PATH, or use --embedder colour, which needs none"
 
 
@@ -52,7 +54,7 @@ def file_hash(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:16]
     except OSError as error:
-        raise MissingWeights(f"no weights at {path}: {error.strerror}. {remedy(path)}") from error
+        raise MissingWeights(f"no weights at {path} ({error.strerror}): {CHECK_WEIGHTS}") from error
 
 
 def _md5(path: Path) -> str:
@@ -71,5 +73,5 @@ def _download(url: str, path: Path) -> None:
     except (OSError, urllib.error.URLError) as error:
         reason = getattr(error, "reason", None) or error
         raise MissingWeights(
-            f"the ImageNet weights of VGG16 are not here and cannot be downloaded ({reason}). {remedy(path)}"
+            f"the ImageNet weights of VGG16 are not here and cannot be downloaded ({reason}). {_remedy(path)}"
         ) from error
