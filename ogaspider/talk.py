@@ -6,8 +6,14 @@ import logging
 
 from ogaspider.reasons import NETWORK_ERRORS
 
-INVENTORIES = ("scrapy.utils.log", "scrapy.addons", "scrapy.middleware", "scrapy.crawler")
-"""Loggers that list every version, setting and middleware at the start; ``-L INFO`` brings them back."""
+INVENTORIES = (
+    "scrapy.utils.log",
+    "scrapy.addons",
+    "scrapy.middleware",
+    "scrapy.crawler",
+    "scrapy.core.engine",
+)
+"""Loggers that list every version, setting, middleware and step of the start; ``-L INFO`` brings them back."""
 
 DOWNLOADS = ("scrapy.downloadermiddlewares.robotstxt", "scrapy.core.scraper")
 """Loggers that print a traceback for a host that does not answer."""

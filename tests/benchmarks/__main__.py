@@ -1,0 +1,38 @@
+"""``make bench``: print what crawling, embedding and asking cost here, as Markdown tables."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from artstore.command import run, talk
+from tests.benchmarks.crawling import crawl
+from tests.benchmarks.embedding import embed
+from tests.benchmarks.querying import query
+from tests.benchmarks.table import print_table
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the benchmarks and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--works", type=int, default=300, help="size of the crawled site (default: 300)")
+    words = parser.parse_args(argv)
+    sys.stdout.write(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
+    with tempfile.TemporaryDirectory() as folder:
+        data_dir = Path(folder)
+        talk("crawling …")
+        print_table("Crawl", crawl(data_dir, words.works))
+        talk("embedding …")
+        print_table("Embed", embed(data_dir))
+        talk("asking …")
+        print_table("Ask", query(data_dir, ("vgg16", "colour")))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run("bench", main))
