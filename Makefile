@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench picture lock clean
 
 help:  ## say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -25,6 +25,9 @@ check: $(VENV)/dev.stamp  ## lint, format, types, imports
 
 bench: $(VENV)/dev.stamp  ## measure: pages/s, pictures/s per embedder, ms per query
 	@$(BIN)/python -m tests.benchmarks
+
+picture: demo  ## draw the picture of the README from the demo
+	@$(BIN)/python -m tests.contact_sheet
 
 lock: $(VENV)/dev.stamp  ## write the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra tensorflow --upgrade \

@@ -100,7 +100,8 @@ class FeatureWriter:
                 f"{path} has {whole} rows of {rows} that the catalog names; "
                 "`python -m embedder --forget NAME` starts this embedder over"
             )
-        file.truncate(rows * 2 * self.dim)
+        if file.tell() > rows * 2 * self.dim:
+            file.truncate(rows * 2 * self.dim)
         file.seek(0, os.SEEK_END)
         return file
 

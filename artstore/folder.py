@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -62,11 +63,10 @@ def add_folder(folder: Path, art: list[Path], catalog: Catalog, settings: Settin
     What is there already and has not changed is passed over.
     """
     title = folder.resolve().name
-    links = [_link(title, path) for path in art]
+    links = [_link(Path(title, path)) for path in art]
+    work = Work(url=_url(title), title=_readable(title), author=UNKNOWN_AUTHOR, files=tuple(links))
     with catalog.transaction():
-        catalog.record_work(
-            Work(url=f"folder:{quote(title)}", title=title, author=UNKNOWN_AUTHOR, files=tuple(links))
-        )
+        catalog.record_work(work)
     for path, link in zip(art, links, strict=True):
         yield _add_file(folder / path, link, catalog, settings)
 
@@ -75,13 +75,21 @@ def _is_art(path: str) -> bool:
     return not is_junk(path) and (is_picture_name(path) or is_archive_name(path))
 
 
-def _link(title: str, path: Path) -> FileLink:
-    name = f"{title}/{path.as_posix()}"
-    # File names are bytes on Linux: one that is no UTF-8 must still have a URL that can be written down.
-    url = f"folder:{quote(name.encode('utf-8', 'surrogateescape'))}"
+def _link(path: Path) -> FileLink:
     return FileLink(
-        url=url, path=f"{ADDED}/{names.safe_path(name)}", name=os.fsencode(path.name).decode(errors="replace")
+        url=_url(path.as_posix()),
+        path=f"{ADDED}/{names.path_of_parts(path.parts)}",
+        name=_readable(path.name),
     )
+
+
+def _url(name: str) -> str:
+    # File names are bytes on Linux: one that is no UTF-8 must still have a URL that can be written down.
+    return f"folder:{quote(os.fsencode(name))}"
+
+
+def _readable(name: str) -> str:
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _add_file(source: Path, link: FileLink, catalog: Catalog, settings: Settings) -> Added:
@@ -117,6 +125,9 @@ def _is_known(path: str, stat: os.stat_result, catalog: Catalog, settings: Setti
 
 
 def _copy(source: Path, path: str, stat: os.stat_result, settings: Settings) -> StoredFile:
+    if not S_ISREG(stat.st_mode):
+        # To open a pipe would be to wait for whoever writes to it.
+        raise OSError(errno.EINVAL, "not a plain file")
     digest = hashlib.sha256()
     size_bytes = 0
     with source.open("rb") as original, open_blobs(settings.files_dir).put(path) as copy:

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from artstore.errors import PictureError
 from artstore.models import PictureFacts
@@ -27,11 +27,14 @@ SUFFIXES = frozenset(
 )
 """Names that promise a picture which Pillow can decode."""
 
+FORMATS = "PNG GIF JPEG WEBP BMP DIB TIFF ICO DDS PCX PSD PPM AVIF JPEG2000 TGA".split()
+"""What may be behind such a name. Not all that Pillow knows: EPS would be run, as a program, by Ghostscript."""
+
+_GREY_STEPS = {"L;2": 85, "L;4": 17}
+"""Raw modes of PNG whose pixels Pillow multiplies to fill 8 bits, but not their transparent grey."""
+
 MAX_HASHED_PX = 1 << 28
 """Of an animation, frames past this many pixels in all are counted but not hashed (a second or two of work)."""
-
-# The check is ours, on every open and with our own limit; Pillow's would warn on stderr, or refuse earlier.
-Image.MAX_IMAGE_PIXELS = None
 
 # What Pillow's decoders were seen to raise on broken files, beside OSError. Not Exception: a bug of ours must show.
 DECODER_ERRORS = (
@@ -70,30 +73,34 @@ def read_rgba(source: Path | BinaryIO, max_px: int) -> NDArray[np.uint8]:
 def describe(source: Path | BinaryIO, max_px: int) -> PictureFacts:
     """Decode *source* and say what it is. Raises as :func:`read_rgba` does."""
     with opened(source, max_px) as image:
-        frames = int(getattr(image, "n_frames", 1))
+        # The frames of a PSD are its layers: parts of the picture that is seen, not its like.
+        frames = 1 if image.format == "PSD" else int(getattr(image, "n_frames", 1))
         # Read now: decoding may turn a palette into RGB.
         facts = {"format": image.format or "", "mode": image.mode}
+        width_px, height_px = _upright_size(image)
         return PictureFacts(
             **facts,
-            width_px=image.width,
-            height_px=image.height,
+            width_px=width_px,
+            height_px=height_px,
             frames=frames,
-            pixel_hash=_pixel_hash(image, frames),
+            pixel_hash=_pixel_hash(image, frames, max_px),
         )
 
 
 @contextmanager
 def opened(source: Path | BinaryIO, max_px: int) -> Iterator[Image.Image]:
     """Give the picture as Pillow opens it, for those who want its own mode. Raises as :func:`read_rgba` does."""
+    # Ours is the exact check; Pillow's comes first where it decodes while opening, as it does with icons.
+    Image.MAX_IMAGE_PIXELS = max_px
     try:
-        with Image.open(source) as image:
-            if image.width * image.height > max_px:
-                raise PictureError(
-                    "too_many_pixels", f"{image.width}x{image.height} is over the limit of {max_px} pixels"
-                )
+        with Image.open(source, formats=FORMATS) as image:
+            _check_size(image.size, max_px)
+            _scale_transparency(image)
             yield image
     except FileNotFoundError as error:
         raise PictureError("missing_file", "the file is not there") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureError("too_many_pixels", str(error)) from error
     except UnidentifiedImageError as error:
         # Its own words name the file by its absolute path, which has no place in the catalog.
         raise PictureError("cannot_decode", "not a picture of any known format") from error
@@ -101,13 +108,38 @@ def opened(source: Path | BinaryIO, max_px: int) -> Iterator[Image.Image]:
         raise PictureError("cannot_decode", f"{type(error).__name__}: {error}".rstrip(": ")) from error
 
 
-def _pixel_hash(image: Image.Image, frames: int) -> str:
+def _check_size(size: tuple[int, int], max_px: int) -> None:
+    width_px, height_px = size
+    if width_px * height_px > max_px:
+        raise PictureError("too_many_pixels", f"{width_px}x{height_px} is over the limit of {max_px} pixels")
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    lying = image.getexif().get(ExifTags.Base.Orientation) in {5, 6, 7, 8}
+    return (image.height, image.width) if lying else image.size
+
+
+def _scale_transparency(image: Image.Image) -> None:
+    """Bring the transparent colour of a PNG to the 8 bits that Pillow brings its pixels to."""
+    colour = image.info.get("transparency")
+    if not isinstance(image, PngImagePlugin.PngImageFile) or not image.tile:
+        return
+    raw_mode = image.tile[0].args
+    if isinstance(colour, int) and raw_mode in _GREY_STEPS:
+        image.info["transparency"] = colour * _GREY_STEPS[raw_mode]
+    elif isinstance(colour, tuple) and raw_mode == "RGB;16B":
+        image.info["transparency"] = tuple(part >> 8 for part in colour)
+
+
+def _pixel_hash(image: Image.Image, frames: int, max_px: int) -> str:
     """Hash what can be seen of every frame: size and colour, but no colour hidden under alpha 0."""
     digest = hashlib.blake2b(digest_size=16)
     affordable = max(1, MAX_HASHED_PX // max(1, image.width * image.height))
     for number in range(min(frames, affordable)):
         if number:
             image.seek(number)
+            # Frames may be larger than the first one, and are not decoded yet.
+            _check_size(image.size, max_px)
         rgba = _rgba(image)
         rgba[rgba[..., 3] == 0] = 0
         digest.update(struct.pack("<II", *rgba.shape[:2]))

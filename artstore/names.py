@@ -29,7 +29,7 @@ SERIES_MIN = 4
 """Fewer numbered neighbours than this are a coincidence (variants, versions), not a series."""
 
 _UNSAFE = re.compile(r'[<>:"|?*\\/\x00-\x1f\x7f]|^\.{1,2}$|[. ]$')
-_RESERVED = re.compile(r"(?=(con|prn|aux|nul|(com|lpt)[\d¹²³]|conin\$|conout\$) *(\.|$))", re.IGNORECASE)
+_RESERVED = re.compile(r"^(?=(con|prn|aux|nul|(com|lpt)[\d¹²³]|conin\$|conout\$) *(\.|$))", re.IGNORECASE)
 _MARKED = re.compile(r"~[0-9a-f]{10}(\.[^.]*)?$")
 _NUMBER = re.compile(r"\d+(?=\D*$)")
 
@@ -60,6 +60,11 @@ def safe_path(name: str) -> str:
     return "/".join(_safe(part) for part in parts) or _safe(name)
 
 
+def path_of_parts(parts: Iterable[str]) -> str:
+    """Return the names *parts* of a path on this disk as a safe relative path; a backslash is a letter here."""
+    return "/".join(_safe(part) for part in parts)
+
+
 def series_of(paths: Iterable[str]) -> dict[str, str]:
     """Return path -> series for the frames among *paths* that are numbered alike.
 
@@ -88,7 +93,7 @@ def _decoded(segment: str) -> str:
 
 def _safe(name: str) -> str:
     text = name.encode("utf-8", errors="replace").decode()
-    clean = _RESERVED.sub("_", _UNSAFE.sub("_", unicodedata.normalize("NFC", text)) or "_", count=1)
+    clean = _RESERVED.sub("_", _UNSAFE.sub("_", unicodedata.normalize("NFC", text)) or "_")
     short = len(clean.encode()) <= MAX_NAME_BYTES
     if clean == name and short and not _MARKED.search(name):
         return name

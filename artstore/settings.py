@@ -55,14 +55,14 @@ class Settings:
         Raises :class:`~artstore.errors.UsageError` for a value of the wrong type.
         """
         named = cls.from_mapping(os.environ)
-        if (keras_home := os.environ.get("KERAS_HOME")) and "OGA_WEIGHTS_DIR" not in os.environ:
+        if (keras_home := os.environ.get("KERAS_HOME")) and not os.environ.get("OGA_WEIGHTS_DIR"):
             named = named.override(weights_dir=Path(keras_home) / "models")
         return named.override(**flags)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
-        """Return the settings that *mapping* names as ``OGA_<NAME>``; other keys are ignored."""
-        named = {f.name: mapping[env_name(f)] for f in fields(cls) if mapping.get(env_name(f)) is not None}
+        """Return the settings that *mapping* names as ``OGA_<NAME>``; other keys, and empty values, are ignored."""
+        named = {f.name: mapping[env_name(f)] for f in fields(cls) if mapping.get(env_name(f)) not in (None, "")}
         return cls().override(**named)
 
     def override(self, **flags: Any) -> Self:

@@ -6,6 +6,8 @@ Whatever cannot be read costs only itself and is returned as a failure.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,8 +27,11 @@ from artstore.errors import ArchiveError, PictureError, UnreadableFile
 from artstore.models import FILES, UNPACKED, Failure, Findings, FoundImage, Stage
 from artstore.settings import Settings
 
-_JUNK = re.compile(r"(^|/)(__MACOSX/|\._[^/]*$|\.DS_Store$|Thumbs\.db$)", re.IGNORECASE)
+_JUNK = re.compile(r"(^|[/\\])(__MACOSX[/\\]|\._[^/\\]*$|\.DS_Store$|Thumbs\.db$)", re.IGNORECASE)
 """What operating systems leave in archives and folders; resource forks are even named like pictures."""
+
+UNUSABLE = {errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
+"""What a disk says to a member that is a file here and a folder there, or lies a thousand folders deep."""
 
 
 def is_junk(path: str) -> bool:
@@ -42,7 +47,9 @@ def find_images(path: str, settings: Settings) -> Findings:
     blobs = FolderBlobs(settings.data_dir)
     findings = Findings()
     stored = f"{FILES}/{path}"
-    if _is_archive(stored, blobs):
+    if not blobs.exists(stored):
+        _note(findings, Stage.PICTURE, stored, PictureError("missing_file", "the file is not there"))
+    elif _is_archive(stored, blobs):
         _unpack(path, blobs, settings, findings)
     elif images.is_picture_name(path):
         _describe(stored, None, blobs, settings, findings)
@@ -101,6 +108,11 @@ def _copied(
         if error.reason == "archive_too_large":
             raise
         _note(findings, Stage.UNPACK, target, error)
+        return False
+    except OSError as error:
+        if error.errno not in UNUSABLE:
+            raise
+        _note(findings, Stage.UNPACK, target, ArchiveError("unusable_name", os.strerror(error.errno)))
         return False
     return True
 

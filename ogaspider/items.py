@@ -12,6 +12,8 @@ class ArtItem:
     """A work on its way into the catalog; each pipeline fills its part."""
 
     work: Work
+    asked_urls: tuple[str, ...] = ()
+    """The addresses under which its page was asked for: redirects and ``/node/…`` lead to others."""
     stored: list[StoredFile] = field(default_factory=list)
     """By the files pipeline: what is on disk now."""
     unavailable: list[tuple[Failure, FileState]] = field(default_factory=list)

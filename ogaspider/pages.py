@@ -19,6 +19,9 @@ from artstore import names
 from artstore.licences import licence_from_name
 from artstore.models import FileLink, Licence, Work
 
+PIECES = ".//text() | .//br | .//p | .//div | .//li | .//tr | .//pre | .//blockquote | .//*[starts-with(name(), 'h')]"
+"""Of a long text: its words, and the elements that begin a new line, whether the HTML does or not."""
+
 POSTED_AT = "%A, %B %d, %Y - %H:%M"
 """``Thursday, January 31, 2013 - 08:06``; the site does not say in which zone."""
 
@@ -233,5 +236,8 @@ def _texts(selected: SelectorList[Selector]) -> tuple[str, ...]:
 
 def _paragraphs(selected: SelectorList[Selector]) -> str:
     """Return the text of all of *selected*, line by line, without the empty ones."""
-    lines = "\n".join(selected.xpath("string()").getall()).split("\n")
-    return "\n".join(line for line in (" ".join(line.split()) for line in lines) if line)
+    pieces = "\n".join(
+        "".join(piece.get() if isinstance(piece.root, str) else "\n" for piece in part.xpath(PIECES))
+        for part in selected
+    )
+    return "\n".join(line for line in (" ".join(line.split()) for line in pieces.split("\n")) if line)

@@ -28,7 +28,9 @@ class CrawlDelay:
         extension = cls(crawler)
         crawler.signals.connect(extension.robots_parsed, signals.robots_parsed)
         # AutoThrottle lowers the delay on the same signal: it is connected before, we have the last word.
-        crawler.signals.connect(extension.response_downloaded, signals.response_downloaded)
+        crawler.signals.connect(extension.keep, signals.response_downloaded)
+        # Scrapy forgets a site, and its delay, that was idle for a minute.
+        crawler.signals.connect(extension.keep, signals.request_reached_downloader)
         return extension
 
     def robots_parsed(self, robotparser: RobotParser, request: Request) -> None:
@@ -40,8 +42,8 @@ class CrawlDelay:
             self._delays_s[slot] = delay_s
             self._keep(slot)
 
-    def response_downloaded(self, request: Request) -> None:
-        """Keep the delay of the site that has answered."""
+    def keep(self, request: Request) -> None:
+        """Keep the delay of the site that is asked or has answered."""
         self._keep(self._slot_key(request))
 
     def _slot_key(self, request: Request) -> str:

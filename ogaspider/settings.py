@@ -12,8 +12,8 @@ BOT_NAME = "oga-search"
 SPIDER_MODULES = ["ogaspider.spiders"]
 COMMANDS_MODULE = "ogaspider.commands"
 
-PROJECT_URL = "https://pypi.org/project/oga-search"
-USER_AGENT = f"{BOT_NAME} (+{PROJECT_URL})"
+PURPOSE = "visual search of game art"
+USER_AGENT = f"{BOT_NAME} ({PURPOSE})"
 
 ROBOTSTXT_OBEY = True
 AUTOTHROTTLE_ENABLED = True
@@ -54,8 +54,7 @@ def derived_settings(settings: Settings) -> dict[str, Any]:
     """Return the Scrapy settings that follow from ours."""
     return {
         "FILES_STORE": str(settings.files_dir),
-        "DOWNLOAD_MAXSIZE": settings.max_file_bytes,
         # The size of a page or file is no news unless it is refused.
         "DOWNLOAD_WARNSIZE": 0,
-        "USER_AGENT": f"{BOT_NAME} (+{PROJECT_URL}; {settings.contact})" if settings.contact else USER_AGENT,
+        "USER_AGENT": f"{BOT_NAME} ({PURPOSE}; {settings.contact})" if settings.contact else USER_AGENT,
     }

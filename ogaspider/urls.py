@@ -58,18 +58,20 @@ class Query:
     def from_arguments(cls, arguments: Mapping[str, str], site_url: str) -> Self:
         """Return what ``-a NAME=VALUE`` arguments ask for; see :data:`ARGUMENTS`.
 
-        Raises :class:`~artstore.errors.UsageError` for an unknown name or value.
+        Raises :class:`~artstore.errors.UsageError` for an unknown name or value, also for a *site_url* that is none.
         """
         for name in arguments:
             if name not in ARGUMENTS:
                 close = difflib.get_close_matches(name, ARGUMENTS, n=1)
-                guess = f"; did you mean {close[0]!r}?" if close else ""
+                guess = f"; did you mean {close[0]!r}?" if close else "."
                 raise UsageError(
                     f"the crawl has no argument {name!r}{guess} There are {', '.join(ARGUMENTS)}"
                 )
+        if urlsplit(site_url).scheme not in {"http", "https"} or not urlsplit(site_url).netloc:
+            raise UsageError(f"OGA_SITE_URL={site_url}: an address that begins with https:// is needed")
         return cls(
             words=arguments.get("query", ""),
-            art_types=_art_types(arguments.get("art_type") or "2d"),
+            art_types=_art_types(arguments.get("art_type", "")),
             licences=tuple(find_licences(arguments.get("licence", ""))),
             tag=arguments.get("tag", ""),
             author=arguments.get("author", ""),
@@ -96,13 +98,11 @@ def _listed(text: str) -> list[str]:
 
 
 def _art_types(text: str) -> tuple[str, ...]:
-    names = _listed(text.lower())
-    if names == [ALL]:
-        return ()
+    names = _listed(text.lower()) or ["2d"]
     for name in names:
-        if name not in ART_TYPES:
+        if name not in {*ART_TYPES, ALL}:
             raise UsageError(f"no art type is called {name!r}; there are {', '.join(ART_TYPES)} and {ALL}")
-    return tuple(names)
+    return () if ALL in names else tuple(names)
 
 
 def _pages(text: str | None) -> int | None:
@@ -114,11 +114,11 @@ def _pages(text: str | None) -> int | None:
 
 
 def _work_url(text: str, site_url: str) -> str:
-    url = urljoin(site_url + "/", text)
-    if urlsplit(url).netloc != urlsplit(site_url).netloc or not urlsplit(url).path.startswith(
-        ("/content/", "/node/")
-    ):
+    """Return the address of the work as the listing has it: a link to one of its comments is not another work."""
+    site = urlsplit(site_url)
+    parts = urlsplit(urljoin(f"{site.scheme}://{site.netloc}/", text))
+    if parts.netloc.lower() != site.netloc.lower() or not parts.path.startswith(("/content/", "/node/")):
         raise UsageError(
             f"url={text}: the page of a work is needed, {site_url}/content/… or {site_url}/node/…"
         )
-    return url
+    return f"{site.scheme}://{site.netloc}{parts.path}"

@@ -42,11 +42,11 @@ def archive_kind(path: str, file: BinaryIO) -> str | None:
     """
     head = file.read(8)
     file.seek(0)
-    for magic, kind in _MAGIC:
-        if head.startswith(magic):
-            return kind
     lower = path.lower()
-    return next((kind for kind, suffixes in _NAMES.items() if lower.endswith(suffixes)), None)
+    promised = next((kind for kind, suffixes in _NAMES.items() if lower.endswith(suffixes)), None)
+    shown = next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
+    # A packed tar shows only its packing.
+    return promised if promised == "tar" and shown in {"gz", "bz2", "xz"} else shown or promised
 
 
 def open_archive(path: str, file: BinaryIO) -> ArchiveReader:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO, Self, cast
+from typing import IO, BinaryIO, Self, cast
 
 from artstore.archives.protocol import Member
 from artstore.errors import ArchiveError
 
-# What zipfile raises on broken input: struct.error and UnicodeDecodeError hide below ValueError and Exception.
+# What zipfile and the decompressors raise on broken input, each seen or read in their sources.
 _ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -20,8 +21,12 @@ _ERRORS = (
     EOFError,
     OSError,
     ValueError,
+    LookupError,
+    OverflowError,
     NotImplementedError,
     RuntimeError,
+    MemoryError,
+    struct.error,
 )
 
 _FILE_TYPE = 0o170000
@@ -42,7 +47,8 @@ class ZipReader:
         return [
             Member(info.filename, info.file_size, position)
             for position, info in enumerate(self._infos)
-            if not info.is_dir() and (info.external_attr >> 16) & _FILE_TYPE in _REGULAR
+            # Not is_dir(): it stumbles over a name of no length.
+            if not info.filename.endswith("/") and (info.external_attr >> 16) & _FILE_TYPE in _REGULAR
         ]
 
     @contextmanager
@@ -51,14 +57,28 @@ class ZipReader:
         info = self._infos[member.position]
         if info.flag_bits & 1:
             raise ArchiveError("encrypted", f"{member.name} needs a password")
-        with _explained("bad_member"), self._zip.open(info) as stream:
-            yield cast(BinaryIO, stream)
+        with _explained("bad_member"):
+            stream = self._zip.open(info)
+        # What goes wrong in the caller's block, a full disk say, is not the archive's fault.
+        with stream:
+            yield cast(BinaryIO, _Stream(stream))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self._zip.close()
+
+
+class _Stream:
+    """A member as it is read: its errors say that they are the archive's."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        with _explained("bad_member"):
+            return self._stream.read(size)
 
 
 @contextmanager

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from scrapy import Spider
 from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.crawler import Crawler
 from scrapy.exceptions import UsageError
+from scrapy.spiderloader import get_spider_loader
 
+from artstore.catalog import Catalog
+from artstore.command import talk
 from artstore.errors import OgaError
+from artstore.errors import UsageError as WrongUsage
+from embedder.registry import check_name
 from ogaspider.settings import house_settings
 from ogaspider.talk import speak_plainly
 from ogaspider.urls import ARGUMENTS, Query
@@ -34,15 +40,31 @@ class Command(ScrapyCrawl):
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Refuse unknown arguments in one line and with exit code 2, not with a traceback from inside the crawl."""
         super().process_options(args, opts)
+        assert self.settings is not None  # noqa: S101 - Scrapy sets it before it asks for anything
         if not opts.loglevel:
             speak_plainly()
-        if args[:1] != ["oga"]:
+        spiders = get_spider_loader(self.settings).list()
+        if args and args[0] not in spiders:
+            raise UsageError(
+                f"no spider is called {args[0]!r}; there is {', '.join(spiders)}", print_help=False
+            )
+        if args != ["oga"]:
             return
         try:
-            settings = house_settings(self.settings or {})
+            settings = house_settings(self.settings)
             Query.from_arguments(opts.spargs, settings.site_url)
-        except OgaError as error:
+            if settings.embed:
+                check_name(settings.embedder)
+            Catalog(settings.catalog_path).close()
+        except WrongUsage as error:
             raise UsageError(str(error), print_help=False) from error
+        except OgaError as error:
+            talk(f"scrapy crawl oga: {error}")
+            sys.exit(error.exit_code)
+        except OSError as error:
+            raise UsageError(
+                f"OGA_DATA_DIR={settings.data_dir}: {error.strerror}", print_help=False
+            ) from error
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Crawl; the exit code is 1 where not one page could be read."""

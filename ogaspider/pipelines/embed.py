@@ -35,6 +35,7 @@ class EmbedPipeline:
         self._embedder: Embedder | None = None
         self._waiting = 0
         self._running: asyncio.Task[None] | None = None
+        self._given_up = False
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -53,7 +54,7 @@ class EmbedPipeline:
         if isinstance(item, ArtItem):
             self._waiting += sum(len(findings.images) for findings in item.findings.values())
         enough = self._embedder.batch_size if self._embedder else 1
-        if self._waiting >= enough and (self._running is None or self._running.done()):
+        if not self._given_up and self._waiting >= enough and (self._running is None or self._running.done()):
             self._waiting = 0
             self._running = asyncio.create_task(self._in_thread(finish=False))
         return item
@@ -62,12 +63,15 @@ class EmbedPipeline:
         """Embed the rest, and bring the index up to date."""
         if self._running:
             await self._running
-        await self._in_thread(finish=True)
+        if not self._given_up:
+            await self._in_thread(finish=True)
 
     async def _in_thread(self, *, finish: bool) -> None:
         try:
             await asyncio.to_thread(self._embed, finish=finish)
         except OgaError as error:
+            # What is missing now will be missing for the next work too: say so once.
+            self._given_up = True
             logger.error("not embedded, the pictures wait for `python -m embedder`: %s", error)  # noqa: TRY400 - told, not traced
 
     def _embed(self, *, finish: bool) -> None:

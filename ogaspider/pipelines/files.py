@@ -47,7 +47,9 @@ class ArtFilesPipeline(FilesPipeline):
         """Ask for each file that the work lists, by its address exactly as given."""
         if not isinstance(item, ArtItem):
             return []
-        return [Request(link.url, meta={"link": link}) for link in item.work.files]
+        # The limit is one for files: a page is read whatever its size.
+        limit = {"download_maxsize": self._max_bytes}
+        return [Request(link.url, meta={"link": link, **limit}) for link in item.work.files]
 
     def file_path(self, request: Request, *_: Any, **__: Any) -> str:
         """Return where the file goes: its name decoded once."""
@@ -99,9 +101,12 @@ class ArtFilesPipeline(FilesPipeline):
     async def _known(self, link: FileLink) -> StoredFile | None:
         if not self._blobs.exists(link.path):
             return None
-        recorded = self._catalog.stored_file(link.path)
-        # Whole on disk but not recorded: the crawl was killed between the two.
-        return recorded or await asyncio.to_thread(self._hashed, link.path)
+        known = self._catalog.stored_file(link.path)
+        if known is None:
+            # Whole on disk but not recorded: the crawl was killed between the two.
+            known = await asyncio.to_thread(self._hashed, link.path)
+        # Of another length than the page says: the artist has replaced the file since.
+        return known if link.declared_bytes is None or link.declared_bytes == known.size_bytes else None
 
     def _hashed(self, path: str) -> StoredFile:
         with self._blobs.open(path) as file:

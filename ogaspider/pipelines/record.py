@@ -8,7 +8,7 @@ from typing import Self
 from scrapy.crawler import Crawler
 
 from artstore.catalog import Catalog
-from artstore.models import Failure
+from artstore.models import Failure, Stage
 from ogaspider.items import ArtItem, Item
 from ogaspider.settings import house_settings
 
@@ -47,6 +47,8 @@ class RecordPipeline:
     def _record(self, item: ArtItem) -> list[Failure]:
         """Write all of *item* but its failures to download; return those."""
         self._catalog.record_work(item.work)
+        for url in item.asked_urls:
+            self._catalog.forget_failures(Stage.PAGE, url)
         for stored in item.stored:
             self._catalog.record_stored(stored)
         for path, findings in item.findings.items():

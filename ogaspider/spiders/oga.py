@@ -21,9 +21,6 @@ from ogaspider.reasons import reason_of
 from ogaspider.settings import derived_settings, house_settings
 from ogaspider.urls import Query
 
-LISTING_PRIORITY = -1
-"""Listings wait for the works of those before them: a bit of content is whole first."""
-
 
 class OgaSpider(Spider):
     """``scrapy crawl oga``: art, its facts and its files."""
@@ -68,17 +65,21 @@ class OgaSpider(Spider):
             yield self._not_recognised(response)
             return
         self._count("oga/pages")
+        for url in _asked_urls(response):
+            self._catalog.forget_failures(Stage.PAGE, url)
         due = [url for url in listing.work_urls if not self._catalog.is_fresh(url, self._max_age)]
         known = len(listing.work_urls) - len(due)
+        others = range(0)
         self._count("oga/works/known", known)
         if last is None:
             last = min(listing.last_page, (self._query.max_pages or listing.last_page + 1) - 1)
-            yield from (self._listing_request(number, last) for number in range(1, last + 1))
+            others = range(1, last + 1)
         self.logger.info(
             "listing page %d of %d: %d works to read, %d known (%s announced in all)",
             page + 1, last + 1, len(due), known, "?" if listing.total is None else listing.total,
         )  # fmt: skip
         yield from map(self._work_request, due)
+        yield from (self._listing_request(number, last) for number in others)
 
     def parse_work(self, response: Response) -> Iterator[Item]:
         """Yield the work on its way to the pipelines."""
@@ -87,7 +88,7 @@ class OgaSpider(Spider):
             yield self._not_recognised(response)
             return
         self._count("oga/pages")
-        yield ArtItem(page.work)
+        yield ArtItem(page.work, _asked_urls(response))
 
     def request_failed(self, failure: TwistedFailure) -> Iterator[Failure]:
         """Yield why a page could not be had."""
@@ -113,7 +114,8 @@ class OgaSpider(Spider):
             self.parse_listing,
             errback=self.request_failed,
             cb_kwargs={"page": page, "last": last},
-            priority=LISTING_PRIORITY,
+            # A listing waits for those before it and for their works: a bit of content is whole first.
+            priority=-page,
         )
 
     def _work_request(self, url: str) -> Request:
@@ -132,3 +134,8 @@ class OgaSpider(Spider):
 
     def _count(self, stat: str, by: int = 1) -> None:
         self.crawler.stats.inc_value(stat, by)
+
+
+def _asked_urls(response: Response) -> tuple[str, ...]:
+    """Return where *response* was asked for, and where from it was redirected."""
+    return (response.url, *response.meta.get("redirect_urls", ()))
