@@ -60,10 +60,12 @@ class Catalog:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            # Where the disk is full, SQLite has rolled back by itself.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
         """Run one statement for a module of this room that asks its own questions; rows answer to names."""
@@ -242,7 +244,7 @@ class Catalog:
             INSERT INTO files (url, path, name, declared_bytes, mime, state)
             VALUES (:url, :path, :name, :declared_bytes, :mime, 'pending')
             ON CONFLICT (path) DO UPDATE
-            SET name = excluded.name, declared_bytes = excluded.declared_bytes, mime = excluded.mime
+            SET url = excluded.url, name = excluded.name, declared_bytes = excluded.declared_bytes, mime = excluded.mime
             RETURNING file_id
             """,
             asdict(link),

@@ -66,5 +66,6 @@ def progress(total: int, what: str, unit: str) -> tqdm[Any]:
         file=sys.stderr,
         dynamic_ncols=terminal,
         mininterval=0.1 if terminal else 10.0,
+        unit_scale=unit == "B",
         disable=total == 0,
     )

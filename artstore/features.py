@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 from numpy.typing import NDArray
 
 from artstore.errors import Busy, Mismatch, WrongShape
@@ -58,15 +59,14 @@ class FeatureWriter:
     """
 
     def __init__(self, folder: Path, dim: int, rows: Callable[[], int]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self.dim = dim
-        self._lock = FileLock(folder / "writer.lock", timeout=0)
+        self._lock = claim(folder)
         try:
-            self._lock.acquire()
-        except Timeout:
-            raise Busy(f"another process is embedding into {folder}; wait for it to end") from None
-        self.rows = rows()
-        self._file = self._opened(rows_path(folder, dim), self.rows)
+            self.rows = rows()
+            self._file = self._opened(rows_path(folder, dim), self.rows)
+        except BaseException:
+            self._lock.release()
+            raise
 
     def append(self, vectors: NDArray[np.float32]) -> range:
         """Write *vectors*, shape (n, d), and return their rows once they are safely on disk.
@@ -75,8 +75,11 @@ class FeatureWriter:
         differs or a vector is not of unit length (a NaN never is), and OSError.
         """
         check_vectors(vectors, self.dim)
-        self._file.write(vectors.astype(np.float16).tobytes())
-        self._file.flush()
+        # An earlier append that failed may have left a part of its rows.
+        self._file.truncate(self.rows * 2 * self.dim)
+        rest = memoryview(vectors.astype(np.float16).tobytes())
+        while rest:
+            rest = rest[self._file.write(rest) :]
         os.fsync(self._file.fileno())
         first, self.rows = self.rows, self.rows + len(vectors)
         return range(first, self.rows)
@@ -90,12 +93,12 @@ class FeatureWriter:
         self._file.close()
         self._lock.release()
 
-    def _opened(self, path: Path, rows: int) -> BinaryIO:
-        file = path.open("ab")
+    def _opened(self, path: Path, rows: int) -> FileIO:
+        # Unbuffered: what could not be written must not come again at the next write.
+        file = path.open("ab", buffering=0)
         whole = file.tell() // (2 * self.dim)
         if whole < rows:
             file.close()
-            self._lock.release()
             raise Mismatch(
                 f"{path} has {whole} rows of {rows} that the catalog names; "
                 "`python -m embedder --forget NAME` starts this embedder over"
@@ -104,6 +107,18 @@ class FeatureWriter:
             file.truncate(rows * 2 * self.dim)
         file.seek(0, os.SEEK_END)
         return file
+
+
+def claim(folder: Path) -> BaseFileLock:
+    """Return the held lock of *folder*'s one writer. Raises :class:`~artstore.errors.Busy` if another holds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # Not the lock of one thread: whoever opens need not be whoever closes.
+    lock = FileLock(folder / "writer.lock", timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise Busy(f"another process is embedding into {folder}; wait for it to end") from None
+    return lock
 
 
 def rows_path(folder: Path, dim: int) -> Path:

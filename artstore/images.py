@@ -11,13 +11,13 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, IcoImagePlugin, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from artstore.errors import PictureError
 from artstore.models import PictureFacts
@@ -35,6 +35,9 @@ _GREY_STEPS = {"L;2": 85, "L;4": 17}
 
 MAX_HASHED_PX = 1 << 28
 """Of an animation, frames past this many pixels in all are counted but not hashed (a second or two of work)."""
+
+# The check is ours, on every open and with our own limit; Pillow's would warn on stderr, or refuse earlier.
+Image.MAX_IMAGE_PIXELS = None
 
 # What Pillow's decoders were seen to raise on broken files, beside OSError. Not Exception: a bug of ours must show.
 DECODER_ERRORS = (
@@ -90,22 +93,37 @@ def describe(source: Path | BinaryIO, max_px: int) -> PictureFacts:
 @contextmanager
 def opened(source: Path | BinaryIO, max_px: int) -> Iterator[Image.Image]:
     """Give the picture as Pillow opens it, for those who want its own mode. Raises as :func:`read_rgba` does."""
-    # Ours is the exact check; Pillow's comes first where it decodes while opening, as it does with icons.
-    Image.MAX_IMAGE_PIXELS = max_px
     try:
-        with Image.open(source, formats=FORMATS) as image:
-            _check_size(image.size, max_px)
-            _scale_transparency(image)
-            yield image
+        with _file(source) as file:
+            _check_icon(file, max_px)
+            with Image.open(file, formats=FORMATS) as image:
+                _check_size(image.size, max_px)
+                _scale_transparency(image)
+                yield image
     except FileNotFoundError as error:
         raise PictureError("missing_file", "the file is not there") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureError("too_many_pixels", str(error)) from error
     except UnidentifiedImageError as error:
         # Its own words name the file by its absolute path, which has no place in the catalog.
         raise PictureError("cannot_decode", "not a picture of any known format") from error
     except DECODER_ERRORS as error:
         raise PictureError("cannot_decode", f"{type(error).__name__}: {error}".rstrip(": ")) from error
+
+
+def _file(source: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    return source.open("rb") if isinstance(source, Path) else nullcontext(source)
+
+
+def _check_icon(file: BinaryIO, max_px: int) -> None:
+    """Look at the picture behind an icon's list of sizes: Pillow decodes it while opening, whatever the list claims."""
+    is_icon = file.read(4) == b"\0\0\1\0"
+    file.seek(0)
+    if is_icon:
+        file.seek(IcoImagePlugin.IcoFile(file).entry[0].offset)
+        head = file.read(24)
+        file.seek(0)
+        if head.startswith(b"\x89PNG"):
+            width_px, height_px = struct.unpack(">II", head[16:])
+            _check_size((width_px, height_px), max_px)
 
 
 def _check_size(size: tuple[int, int], max_px: int) -> None:

@@ -175,7 +175,10 @@ class Ledger:
     def forget(self) -> None:
         """Remove all that this embedder has done: its features, its indexes and itself."""
         with self.catalog.transaction():
-            self.catalog.execute("DELETE FROM indexes WHERE name LIKE '%:' || ?", [self.embedder.name])
+            # The part after the first colon: an embedder's name may hold colons too, and LIKE knows no case.
+            self.catalog.execute(
+                "DELETE FROM indexes WHERE substr(name, instr(name, ':') + 1) = ?", [self.embedder.name]
+            )
             self.catalog.execute("DELETE FROM embedders WHERE embedder_id = ?", [self.embedder.embedder_id])
 
     def _index_name(self, index: str) -> str:

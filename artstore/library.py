@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -62,7 +63,8 @@ class Library:
                 coalesce(author, '') AS author, author_url, coalesce(copyright_notice, '') AS copyright_notice
             FROM images JOIN files USING (file_id)
             LEFT JOIN works ON work_id = (
-                SELECT work_id FROM work_files WHERE work_files.file_id = files.file_id ORDER BY work_id LIMIT 1
+                SELECT work_id FROM work_files WHERE work_files.file_id = files.file_id
+                ORDER BY listed DESC, work_id LIMIT 1
             )
             WHERE image_id IN ({marks})
             """,
@@ -77,13 +79,8 @@ class Library:
 
     def ids_under(self, licence_keys: Collection[str]) -> NDArray[np.int64]:
         """Return, ascending, the ids of pictures that may be used under any of *licence_keys*."""
-        marks = ", ".join("?" * len(licence_keys))
         found = self.catalog.execute(
-            f"""
-            SELECT DISTINCT image_id FROM images JOIN work_files USING (file_id) JOIN work_licences USING (work_id)
-            JOIN licences USING (licence_id) WHERE key IN ({marks}) ORDER BY image_id
-            """,
-            list(licence_keys),
+            f"SELECT DISTINCT image_id FROM ({_under(licence_keys)}) ORDER BY image_id", list(licence_keys)
         )
         return np.fromiter((row["image_id"] for row in found), np.int64)
 
@@ -93,16 +90,12 @@ class Library:
         A word also finds longer ones that begin with it.
         """
         # Quoted, a word is never taken for an operator of FTS5's query language.
-        words = [f'"{word}"*' for word in re.findall(r"\w+", text)]
+        words = [f'"{word}"*' for word in re.findall(r"\w+", unicodedata.normalize("NFC", text))]
         if not words:
             return []
         clause, parameters = "", [" ".join(words)]
         if licence_keys is not None:
-            marks = ", ".join("?" * len(licence_keys))
-            clause = f"""AND rowid IN (
-                SELECT image_id FROM images JOIN work_files USING (file_id) JOIN work_licences USING (work_id)
-                JOIN licences USING (licence_id) WHERE key IN ({marks})
-            )"""
+            clause = f"AND rowid IN ({_under(licence_keys)})"
             parameters += licence_keys
         found = self.catalog.execute(
             f"SELECT rowid FROM words WHERE words MATCH ? {clause} ORDER BY bm25(words, {WORD_WEIGHTS}), rowid LIMIT ?",
@@ -129,3 +122,17 @@ class Library:
             [work_id],
         )
         return tuple(Licence(**row) for row in found)
+
+
+def _under(licence_keys: Collection[str]) -> str:
+    """Return the query for the images under *licence_keys*, which are its parameters.
+
+    A work that has ceased to list a file speaks for it only where no other work lists it.
+    """
+    marks = ", ".join("?" * len(licence_keys))
+    return f"""
+        SELECT image_id FROM images JOIN work_files USING (file_id) JOIN work_licences USING (work_id)
+        JOIN licences USING (licence_id) WHERE key IN ({marks}) AND (listed OR NOT EXISTS (
+            SELECT 1 FROM work_files AS others WHERE others.file_id = images.file_id AND others.listed
+        ))
+    """

@@ -19,95 +19,94 @@ BUSY_TIMEOUT_S = 60.0
 
 migrations = Migrations("artstore")
 
+_WORKS_FILES_IMAGES = """
+CREATE TABLE works (
+    work_id INTEGER PRIMARY KEY,
+    url TEXT NOT NULL UNIQUE,
+    node_id INTEGER,
+    title TEXT NOT NULL,
+    author TEXT NOT NULL,
+    author_url TEXT,
+    submitter TEXT,
+    collaborators TEXT NOT NULL,
+    art_types TEXT NOT NULL,
+    posted_at TEXT,
+    description TEXT NOT NULL,
+    copyright_notice TEXT NOT NULL,
+    favourites INTEGER,
+    withheld INTEGER NOT NULL,
+    content_hash TEXT NOT NULL,
+    crawled_at TEXT NOT NULL,
+    gone_at TEXT
+);
+CREATE INDEX works_by_node ON works (node_id);
+CREATE TABLE licences (licence_id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, deed_url TEXT);
+CREATE TABLE work_licences (
+    work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
+    licence_id INTEGER NOT NULL REFERENCES licences,
+    PRIMARY KEY (work_id, licence_id)
+) WITHOUT ROWID;
+CREATE INDEX work_licences_by_licence ON work_licences (licence_id);
+CREATE TABLE tags (tag_id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE work_tags (
+    work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
+    tag_id INTEGER NOT NULL REFERENCES tags,
+    PRIMARY KEY (work_id, tag_id)
+) WITHOUT ROWID;
+CREATE INDEX work_tags_by_tag ON work_tags (tag_id);
+CREATE TABLE collections (collection_id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, title TEXT NOT NULL);
+CREATE TABLE work_collections (
+    work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
+    collection_id INTEGER NOT NULL REFERENCES collections,
+    PRIMARY KEY (work_id, collection_id)
+) WITHOUT ROWID;
+CREATE TABLE files (
+    file_id INTEGER PRIMARY KEY,
+    url TEXT NOT NULL UNIQUE,
+    path TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    declared_bytes INTEGER,
+    mime TEXT,
+    state TEXT NOT NULL,
+    size_bytes INTEGER,
+    sha256 TEXT,
+    etag TEXT,
+    last_modified TEXT,
+    examined_at TEXT
+);
+CREATE TABLE work_files (
+    work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
+    file_id INTEGER NOT NULL REFERENCES files ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    listed INTEGER NOT NULL,  -- 0 once the work's page names the file no more: it still came from there
+    PRIMARY KEY (work_id, file_id)
+) WITHOUT ROWID;
+CREATE INDEX work_files_by_file ON work_files (file_id);
+CREATE TABLE images (
+    image_id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice: links and indexes outlive rows
+    file_id INTEGER NOT NULL REFERENCES files ON DELETE CASCADE,
+    path TEXT NOT NULL UNIQUE,
+    member TEXT,
+    pixel_hash TEXT NOT NULL,
+    format TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    width_px INTEGER NOT NULL,
+    height_px INTEGER NOT NULL,
+    frames INTEGER NOT NULL,
+    series TEXT
+);
+CREATE INDEX images_by_file ON images (file_id);
+CREATE INDEX images_by_pixel_hash ON images (pixel_hash);
+CREATE VIRTUAL TABLE words USING fts5 (
+    title, tags, author, file, member, tokenize = "unicode61 remove_diacritics 2"
+)
+"""
+
 
 @migrations()
 def m001_works_files_images(db: Database) -> None:
     """What exists, and whence it came."""
-    _execute(
-        db,
-        """
-        CREATE TABLE works (
-            work_id INTEGER PRIMARY KEY,
-            url TEXT NOT NULL UNIQUE,
-            node_id INTEGER,
-            title TEXT NOT NULL,
-            author TEXT NOT NULL,
-            author_url TEXT,
-            submitter TEXT,
-            collaborators TEXT NOT NULL,
-            art_types TEXT NOT NULL,
-            posted_at TEXT,
-            description TEXT NOT NULL,
-            copyright_notice TEXT NOT NULL,
-            favourites INTEGER,
-            withheld INTEGER NOT NULL,
-            content_hash TEXT NOT NULL,
-            crawled_at TEXT NOT NULL,
-            gone_at TEXT
-        );
-        CREATE INDEX works_by_node ON works (node_id);
-        CREATE TABLE licences (licence_id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, deed_url TEXT);
-        CREATE TABLE work_licences (
-            work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
-            licence_id INTEGER NOT NULL REFERENCES licences,
-            PRIMARY KEY (work_id, licence_id)
-        ) WITHOUT ROWID;
-        CREATE INDEX work_licences_by_licence ON work_licences (licence_id);
-        CREATE TABLE tags (tag_id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-        CREATE TABLE work_tags (
-            work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
-            tag_id INTEGER NOT NULL REFERENCES tags,
-            PRIMARY KEY (work_id, tag_id)
-        ) WITHOUT ROWID;
-        CREATE INDEX work_tags_by_tag ON work_tags (tag_id);
-        CREATE TABLE collections (collection_id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, title TEXT NOT NULL);
-        CREATE TABLE work_collections (
-            work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
-            collection_id INTEGER NOT NULL REFERENCES collections,
-            PRIMARY KEY (work_id, collection_id)
-        ) WITHOUT ROWID;
-        CREATE TABLE files (
-            file_id INTEGER PRIMARY KEY,
-            url TEXT NOT NULL UNIQUE,
-            path TEXT NOT NULL UNIQUE,
-            name TEXT NOT NULL,
-            declared_bytes INTEGER,
-            mime TEXT,
-            state TEXT NOT NULL,
-            size_bytes INTEGER,
-            sha256 TEXT,
-            etag TEXT,
-            last_modified TEXT,
-            examined_at TEXT
-        );
-        CREATE TABLE work_files (
-            work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
-            file_id INTEGER NOT NULL REFERENCES files ON DELETE CASCADE,
-            position INTEGER NOT NULL,
-            listed INTEGER NOT NULL,  -- 0 once the work's page names the file no more: it still came from there
-            PRIMARY KEY (work_id, file_id)
-        ) WITHOUT ROWID;
-        CREATE INDEX work_files_by_file ON work_files (file_id);
-        CREATE TABLE images (
-            image_id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice: links and indexes outlive rows
-            file_id INTEGER NOT NULL REFERENCES files ON DELETE CASCADE,
-            path TEXT NOT NULL UNIQUE,
-            member TEXT,
-            pixel_hash TEXT NOT NULL,
-            format TEXT NOT NULL,
-            mode TEXT NOT NULL,
-            width_px INTEGER NOT NULL,
-            height_px INTEGER NOT NULL,
-            frames INTEGER NOT NULL,
-            series TEXT
-        );
-        CREATE INDEX images_by_file ON images (file_id);
-        CREATE INDEX images_by_pixel_hash ON images (pixel_hash);
-        CREATE VIRTUAL TABLE words USING fts5 (
-            title, tags, author, file, member, tokenize = "unicode61 remove_diacritics 2"
-        )
-        """,
-    )
+    _execute(db, _WORKS_FILES_IMAGES)
 
 
 @migrations()
@@ -162,14 +161,22 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             f"nothing has been collected in {path.parent} yet; run `scrapy crawl oga`, or `python -m embedder --add FOLDER`"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     try:
-        _prepare(connection, path)
+        connection = _opened(path)
     except sqlite3.DatabaseError as error:
-        connection.close()
         raise Mismatch(f"{path} cannot be opened as a catalog: {error}") from error
     if read_only:
         connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -181,13 +188,16 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     db = Database(connection)
     applied = {migration.name for migration in migrations.applied(db)}
     if unknown := applied - {migration.name for migration in migrations.pending(Database(memory=True))}:
-        connection.close()
         raise Mismatch(
             f"{path} was written by a newer version of OGA Search ({min(unknown)}); update this one"
         )
     if migrations.pending(db):
         # One process migrates; another that opens at the same moment waits, then finds nothing to do.
         with FileLock(path.with_suffix(".lock")):
+            if not migrations.applied(db) and set(db.table_names()) - {migrations.migrations_table}:
+                raise Mismatch(
+                    f"{path} is the database of another program; set OGA_DATA_DIR to another folder"
+                )
             connection.execute("PRAGMA journal_mode = WAL")
             migrations.apply(db)
 

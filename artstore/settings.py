@@ -62,7 +62,9 @@ class Settings:
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
         """Return the settings that *mapping* names as ``OGA_<NAME>``; other keys, and empty values, are ignored."""
-        named = {f.name: mapping[env_name(f)] for f in fields(cls) if mapping.get(env_name(f)) not in (None, "")}
+        named = {
+            f.name: mapping[env_name(f)] for f in fields(cls) if mapping.get(env_name(f)) not in (None, "")
+        }
         return cls().override(**named)
 
     def override(self, **flags: Any) -> Self:

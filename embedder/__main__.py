@@ -11,13 +11,14 @@ from pathlib import Path
 from artstore.catalog import Catalog
 from artstore.command import progress, run, talk
 from artstore.errors import NotReady
+from artstore.features import claim
 from artstore.folder import add_folder, list_folder
 from artstore.ledger import Ledger, find_embedder
 from artstore.library import Library
-from artstore.settings import Settings, folder_name
+from artstore.settings import Settings
 from artstore.vectors import index_kind
 from embedder.drain import drain, open_ledger, waiting_pictures
-from embedder.indexing import update_index
+from embedder.indexing import index_claimed, update_index
 from embedder.registry import check_name, open_embedder
 
 EXAMPLES = """\
@@ -129,10 +130,18 @@ def _print_status(catalog: Catalog) -> int:
 
 
 def _forget(catalog: Catalog, name: str, settings: Settings) -> int:
-    Ledger(catalog, find_embedder(catalog, name)).forget()
-    shutil.rmtree(settings.features_dir(name), ignore_errors=True)
-    for file in settings.index_path(name).parent.glob(f"{folder_name(name)}.*"):
-        file.unlink()
+    ledger = Ledger(catalog, find_embedder(catalog, name))
+    features_dir, stem = settings.features_dir(name), settings.index_path(name)
+    with index_claimed(settings, name):
+        lock = claim(features_dir)
+        try:
+            ledger.forget()
+            shutil.rmtree(features_dir, ignore_errors=True)
+        finally:
+            lock.release()
+        for file in stem.parent.glob(f"{stem.name}.*"):
+            if file.suffix != ".lock":
+                file.unlink()
     talk(f"{name}: features and indexes removed; the pictures are kept")
     return 0
 

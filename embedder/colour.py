@@ -46,10 +46,13 @@ class ColourEmbedder:
 
     def prepare(self, source: Path) -> Floats:
         """Return premultiplied RGBA in [0, 1], shape (32, 32, 4), trimmed and padded to a square."""
-        art = Image.fromarray(_square(trim(images.read_rgba(source, self._max_px))))
-        small = art.convert("RGBa").resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=3.0)
-        values = np.frombuffer(small.tobytes(), np.uint8).reshape(SIDE, SIDE, 4)
-        return values.astype(np.float32) / np.float32(255)
+        art = Image.fromarray(trim(images.read_rgba(source, self._max_px))).convert("RGBa")
+        # Made small before it is padded: a long strip as a square would not fit into memory.
+        scale = SIDE / max(art.size)
+        size = max(1, round(art.width * scale)), max(1, round(art.height * scale))
+        small = art.resize(size, Image.Resampling.BOX, reducing_gap=3.0)
+        values = np.frombuffer(small.tobytes(), np.uint8).reshape(small.height, small.width, 4)
+        return _square(values).astype(np.float32) / np.float32(255)
 
     def embed(self, batch: NDArray[Any]) -> Floats:
         """Return the weighted descriptors, shape (n, d)."""

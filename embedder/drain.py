@@ -61,9 +61,15 @@ def drain(ledger: Ledger, embedder: Embedder, image_ids: Sequence[int], settings
     """
     folder = settings.features_dir(embedder.name)
     with FeatureWriter(folder, embedder.dim, ledger.rows) as writer:
-        pictures = (picture for page in _batches(image_ids, PAGE) for picture in ledger.details(page))
+        pictures = (picture for page in _batches(image_ids, PAGE) for picture in _still_waiting(page, ledger))
         for batch in _batches(_prepared(pictures, embedder, settings), embedder.batch_size):
             yield _embed(batch, ledger, embedder, writer)
+
+
+def _still_waiting(image_ids: Sequence[int], ledger: Ledger) -> list[Waiting]:
+    """Return those of *image_ids* that no other process has embedded since they were listed."""
+    done, _ = ledger.rows_of(np.array(image_ids, np.int64))
+    return ledger.details(sorted(set(image_ids).difference(done.tolist())))
 
 
 def _prepared(

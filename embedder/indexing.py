@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,12 +52,18 @@ def update_index(ledger: Ledger, settings: Settings, *, rebuild: bool = False) -
     The index is saved before the catalog says that a picture is in it. Raises
     :class:`~artstore.errors.Busy` if another process is at it.
     """
-    stem = settings.index_path(ledger.embedder.name)
+    with index_claimed(settings, ledger.embedder.name):
+        yield from _updated(ledger, settings, rebuild=rebuild)
+
+
+@contextmanager
+def index_claimed(settings: Settings, embedder: str) -> Iterator[None]:
+    """Be the only one to write *embedder*'s indexes. Raises :class:`~artstore.errors.Busy` if another process does."""
+    stem = settings.index_path(embedder)
     stem.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(stem.with_name(stem.name + ".lock"), timeout=0)
     try:
-        with lock:
-            yield from _updated(ledger, settings, rebuild=rebuild)
+        with FileLock(stem.with_name(stem.name + ".lock"), timeout=0):
+            yield
     except Timeout:
         raise Busy(f"another process is writing the index {stem}; wait for it to end") from None
 

@@ -11,11 +11,13 @@ import os
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -63,6 +65,8 @@ class KerasEmbedder:
     batch_size = BATCH_SIZE
 
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
+        # First of all: weights that are not there are told before anything slow begins.
+        self.fingerprint = f"{_weights_name(settings.weights)}, {recipe.preparation_version}, float32"
         keras = import_keras()
         self.name = recipe.name
         self._prepare = recipe.prepare
@@ -72,7 +76,6 @@ class KerasEmbedder:
         network = _load(keras, module, recipe.application, self._side, settings)
         self.dim = int(network.output_shape[-1])
         self._run = _compiled(network, module.preprocess_input)
-        self.fingerprint = f"{_weights_name(settings.weights)}, {recipe.preparation_version}, float32"
 
     def prepare(self, source: Path) -> NDArray[np.uint8]:
         """Return RGB of shape (s, s, 3)."""
@@ -129,12 +132,16 @@ def has_tensorflow() -> bool:
 
 
 def _application_module(keras: ModuleType, application: str) -> ModuleType:
-    modules = [m for m in vars(keras.applications).values() if isinstance(m, ModuleType)]
-    for module in modules:
-        if isinstance(getattr(module, application, None), type(_application_module)):
-            return module
-    names = {name for module in modules for name in vars(module) if name[:1].isupper()}
-    raise UsageError(f"keras.applications has no {application!r}; there are {', '.join(sorted(names))}")
+    """Return the module of *application*, which holds its preprocessing too."""
+    builders = {
+        name: build
+        for name, build in vars(keras.applications).items()
+        if name[:1].isupper() and isinstance(build, FunctionType)
+    }
+    if application not in builders:
+        raise UsageError(f"keras.applications has no {application!r}; there are {', '.join(sorted(builders))}")
+    # Where it was written: some of the public modules (MobileNetV3) hold the preprocessing alone.
+    return import_module(builders[application].__module__)
 
 
 def _load(keras: ModuleType, module: ModuleType, application: str, side: int, settings: Settings) -> Any:
@@ -168,14 +175,14 @@ def _downloaded(build: Callable[..., Any], options: dict[str, Any], application:
 
 
 def _read_weights(network: Any, path: Path) -> None:
-    if not path.is_file():
-        raise MissingWeights(f"there are no weights at {path}: {CHECK_WEIGHTS}")
     try:
-        network.load_weights(path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MissingWeights(
-            f"{path} holds no weights for this network ({str(error).rstrip('.')}): {CHECK_WEIGHTS}"
-        ) from error
+        with warnings.catch_warnings():
+            # Of parts that the file lacks Keras only warns, and leaves them random.
+            warnings.simplefilter("error", UserWarning)
+            network.load_weights(path)
+    except (OSError, ValueError, KeyError, TypeError, UserWarning) as error:
+        why = str(error).partition(". ")[0].rstrip(".")
+        raise MissingWeights(f"{path} holds no weights for this network ({why}): {CHECK_WEIGHTS}") from error
 
 
 def _randomise(network: Any) -> None:

@@ -28,7 +28,10 @@ CLASSIC_VERSION = "classic-1"
 def classic(source: Path, side: int, max_px: int) -> NDArray[np.uint8]:
     """Return the picture squashed to shape (*side*, *side*, 3), exactly as the old system did it."""
     with images.opened(source, max_px) as image:
-        return np.array(image.resize((side, side)).convert("RGB"))
+        small = image.resize((side, side))
+        # RGB does not keep it, but Pillow warns of palettes with more than one step of it.
+        small.info.pop("transparency", None)
+        return np.array(small.convert("RGB"))
 
 
 def sprite(source: Path, side: int, max_px: int) -> NDArray[np.uint8]:

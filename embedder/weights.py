@@ -8,9 +8,11 @@ ever given a path.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import BinaryIO
 
 from artstore.blobs import replacing
 from artstore.command import progress
@@ -65,13 +67,24 @@ def _md5(path: Path) -> str:
 def _download(url: str, path: Path) -> None:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response, replacing(path) as file:  # noqa: S310 - https
-            total = int(response.headers.get("Content-Length", 0))
-            with progress(total, path.name, "B") as bar:
-                while chunk := response.read(CHUNK_BYTES):
-                    file.write(chunk)
-                    bar.update(len(chunk))
-    except (OSError, urllib.error.URLError) as error:
+            _copy(response, file, path.name)
+    except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         reason = getattr(error, "reason", None) or error
         raise MissingWeights(
             f"the ImageNet weights of VGG16 are not here and cannot be downloaded ({reason}). {_remedy(path)}"
         ) from error
+
+
+def _copy(response: http.client.HTTPResponse, file: BinaryIO, name: str) -> None:
+    """Copy *response* to *file*. Raises OSError, so that nothing is kept, if it is not what it should be."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with progress(int(response.headers.get("Content-Length", 0)), name, "B") as bar:
+        while chunk := response.read(CHUNK_BYTES):
+            file.write(chunk)
+            digest.update(chunk)
+            bar.update(len(chunk))
+    if digest.hexdigest() != VGG16_MD5:
+        # A connection that breaks off ends like one that is done.
+        raise OSError(f"what came, {file.tell()} bytes, is not the file it should be")

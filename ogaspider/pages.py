@@ -22,6 +22,12 @@ from artstore.models import FileLink, Licence, Work
 PIECES = ".//text() | .//br | .//p | .//div | .//li | .//tr | .//pre | .//blockquote | .//*[starts-with(name(), 'h')]"
 """Of a long text: its words, and the elements that begin a new line, whether the HTML does or not."""
 
+WITHHELD = (
+    ".//text()[contains(., 'due to potential licensing issues')]"
+    "[not(ancestor::*[contains(@class, 'group-footer')])]"
+)
+"""What stands where the files would be; the comments, in the footer, may say so too."""
+
 POSTED_AT = "%A, %B %d, %Y - %H:%M"
 """``Thursday, January 31, 2013 - 08:06``; the site does not say in which zone."""
 
@@ -196,7 +202,7 @@ class WorkPage:
     @property
     def withheld(self) -> bool:
         """Whether the site keeps the files back while their licence is in doubt."""
-        return not self._file_links and "due to potential licensing issues" in _text(self._node)
+        return not self._file_links and bool(self._node.xpath(WITHHELD))
 
     @property
     def files(self) -> tuple[FileLink, ...]:
@@ -210,7 +216,7 @@ class WorkPage:
     @cached_property
     def _file_links(self) -> list[Selector]:
         links = self._node.css(".field-name-field-art-files span.file > a")
-        return [link for link in links if names.FILES_MARKER in link.attrib.get("href", "")]
+        return [link for link in links if _is_file(link.attrib.get("href", ""))]
 
     def _file(self, link: Selector) -> FileLink:
         url = self._response.urljoin(link.attrib["href"])
@@ -223,6 +229,10 @@ class WorkPage:
             declared_bytes=int(length) if length.isdecimal() else None,
             mime=mime or None,
         )
+
+
+def _is_file(href: str) -> bool:
+    return bool(urlsplit(href).path.partition(names.FILES_MARKER)[2])
 
 
 def _text(selected: Selector | SelectorList[Selector]) -> str:

@@ -9,7 +9,8 @@ feature vectors are then read from disk and compared exactly.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -20,8 +21,8 @@ from numpy.typing import NDArray
 from artstore.catalog import Catalog
 from artstore.errors import NotReady, PictureError, UsageError
 from artstore.features import FeatureReader, unit
-from artstore.ledger import EmbedderRow, Ledger, embedders, find_embedder
-from artstore.library import Library
+from artstore.ledger import PAGE, EmbedderRow, Ledger, embedders, find_embedder
+from artstore.library import ImageRecord, Library
 from artstore.licences import find_licences
 from artstore.settings import Settings
 from artstore.vectors import NOBODY, VectorIndex, open_index
@@ -99,7 +100,8 @@ class Engine:
         Raises :class:`~artstore.errors.UsageError` if there is no such picture, and
         :class:`~artstore.errors.NotReady` if it has not been embedded yet.
         """
-        if not self._library.describe([image_id]):
+        # SQLite cannot even be asked for a number of more than 64 bits.
+        if image_id.bit_length() > 63 or not self._library.describe([image_id]):
             raise UsageError(f"there is no picture {image_id}")
         _, rows = self._ledger.rows_of(np.array([image_id], np.int64))
         if rows.size == 0:
@@ -110,15 +112,18 @@ class Engine:
         """Return the *top* pictures whose title, tags, author and names hold all words of *text*, best first."""
         if top < 1:
             raise UsageError(f"--top {top}: at least one picture has to be asked for")
-        ids = self._library.find_words(text, top, find_licences(licence) if licence else None)
-        return [Hit.of(record) for record in self._library.describe(ids)]
+        ids = self._library.find_words(
+            text, min(top, sys.maxsize), find_licences(licence) if licence else None
+        )
+        return [Hit.of(record) for record in self._records(ids)]
 
     @cached_property
     def embedder_name(self) -> str:
         """The embedder whose vectors are asked."""
         if self._wanted:
             return self._wanted
-        known = [embedder.name for embedder in embedders(self._catalog)]
+        # One that was stopped before its first batch is known too, but has nothing to ask.
+        known = [row.name for row in embedders(self._catalog) if Ledger(self._catalog, row).rows()]
         if not known or self._settings.embedder in known:
             return self._settings.embedder
         logger.warning(
@@ -155,7 +160,8 @@ class Engine:
         if top < 1:
             raise UsageError(f"--top {top}: at least one picture has to be asked for")
         allowed = self._library.ids_under(find_licences(licence)) if licence else None
-        found = self._index.query(question, max(MIN_CANDIDATES, 2 * top), allowed).ids[0]
+        count = min(max(MIN_CANDIDATES, 2 * top), len(self._index))
+        found = self._index.query(question, count, allowed).ids[0]
         ids, distances = self._exact(question, found[(found != NOBODY) & (found != (leave_out or NOBODY))])
         return self._hits(ids[:top].tolist(), distances[:top].tolist())
 
@@ -171,7 +177,11 @@ class Engine:
 
     def _hits(self, ids: Sequence[int], distances: Sequence[float]) -> list[Hit]:
         by_id = dict(zip(ids, distances, strict=True))
-        return [Hit.of(record, by_id[record.image_id]) for record in self._library.describe(ids)]
+        return [Hit.of(record, by_id[record.image_id]) for record in self._records(ids)]
+
+    def _records(self, ids: Sequence[int]) -> Iterator[ImageRecord]:
+        for start in range(0, len(ids), PAGE):
+            yield from self._library.describe(ids[start : start + PAGE])
 
     def _command(self) -> str:
         return f"`python -m embedder --embedder {self.embedder_name}`"

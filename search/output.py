@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TextIO
@@ -24,6 +25,9 @@ MAX_COLUMN = 60
 """Characters; on a terminal, longer cells are cut (a URL never is)."""
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
 def write_hits(hits: Sequence[Hit], out: TextIO, *, as_json: bool) -> None:
     """Write *hits*, best first: JSON lines if asked for, aligned columns on a terminal, else TSV with a header."""
     if as_json:
@@ -36,8 +40,8 @@ def write_hits(hits: Sequence[Hit], out: TextIO, *, as_json: bool) -> None:
 
 
 def _cell(text: str) -> str:
-    """Return *text* without what would break a line of TSV."""
-    return " ".join(text.split())
+    """Return *text* without what would break a line of TSV, or move a terminal's cursor."""
+    return _CONTROL.sub(" ", text).strip()
 
 
 def _aligned(rows: list[list[str]]) -> list[list[str]]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Self
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from artstore.blobs import replacing
-from artstore.errors import Mismatch
+from artstore.errors import Mismatch, WrongShape
 from artstore.vectors.protocol import Neighbours, check_pairs, check_question, nearest
+
+# What zipfile and numpy raise on a broken .npz.
+_DAMAGES = (OSError, ValueError, LookupError, EOFError, RuntimeError, BadZipFile, zlib.error, struct.error)
 
 
 class ExactIndex:
@@ -75,12 +81,20 @@ class ExactIndex:
         if not self._path.exists():
             return self._empty()
         try:
-            with np.load(self._path) as saved:
+            # Opened here: numpy leaves it open where the zip in it is broken.
+            with self._path.open("rb") as file, np.load(file) as saved:
                 ids, vectors, embedder = saved["ids"], saved["vectors"], str(saved["embedder"])
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise Mismatch(
-                f"{self._path} is damaged ({error}); run `python -m embedder --rebuild-index`"
-            ) from error
-        if embedder != self._embedder or vectors.shape != (len(ids), self.dim):
-            raise Mismatch(f"{self._path} was made for {embedder}; run `python -m embedder --rebuild-index`")
+        except _DAMAGES as error:
+            raise self._refusal(f"is damaged ({error})") from error
+        if embedder != self._embedder or vectors.shape[1:] != (self.dim,):
+            raise self._refusal(f"was made for {embedder} {vectors.shape[1:]}")
+        try:
+            check_pairs(ids, vectors, self.dim)
+        except WrongShape as error:
+            raise self._refusal(f"is damaged ({error})") from error
         return ids, vectors
+
+    def _refusal(self, why: str) -> Mismatch:
+        return Mismatch(
+            f"{self._path} {why}; run `python -m embedder --embedder {self._embedder} --rebuild-index`"
+        )

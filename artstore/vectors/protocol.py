@@ -65,9 +65,9 @@ class VectorIndex(Protocol):
     ) -> Neighbours:
         """Return the k nearest of each row of *vectors*, shape (n, d), among *allowed* ids (None: all).
 
-        A vector that is in the index finds itself first. Approximate indexes
-        may miss a true neighbour; they never invent a distance (each is right
-        to within 1e-4).
+        A vector that is in the index finds itself, or its equal, first. Approximate
+        indexes may miss a true neighbour, rarely even that one; they never
+        invent a distance (each is right to within 1e-4).
 
         Raises :class:`~artstore.errors.WrongShape` as :meth:`add` does, and
         ValueError if *k* is less than 1.
@@ -110,11 +110,10 @@ def nearest(
     )
     count = min(k, len(ids))
     if count:
-        distances = 1.0 - question @ vectors.T
-        best = np.argpartition(distances, count - 1, axis=1)[:, :count]
-        # Equal distances come in the order of their ids, so that answers can be repeated.
-        order = np.lexsort((ids[best], np.take_along_axis(distances, best, axis=1)), axis=1)
-        best = np.take_along_axis(best, order, axis=1)
-        found.ids[:, :count] = ids[best]
-        found.distances[:, :count] = np.maximum(np.take_along_axis(distances, best, axis=1), 0.0)
+        for number, distances in enumerate(1.0 - question @ vectors.T):
+            near = np.flatnonzero(distances <= np.partition(distances, count - 1)[count - 1])
+            # Equal distances come in the order of their ids, so that answers can be repeated.
+            best = near[np.lexsort((ids[near], distances[near]))][:count]
+            found.ids[number, :count] = ids[best]
+            found.distances[number, :count] = np.maximum(distances[best], 0.0)
     return found

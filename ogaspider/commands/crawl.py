@@ -16,6 +16,7 @@ from artstore.command import talk
 from artstore.errors import OgaError
 from artstore.errors import UsageError as WrongUsage
 from embedder.registry import check_name
+from ogaspider.pipelines.files import DISK_FULL
 from ogaspider.settings import house_settings
 from ogaspider.talk import speak_plainly
 from ogaspider.urls import ARGUMENTS, Query
@@ -67,10 +68,12 @@ class Command(ScrapyCrawl):
             ) from error
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Crawl; the exit code is 1 where not one page could be read."""
+        """Crawl; the exit code is 1 where not one page could be read, or the disk was full."""
         super().run(args, opts)
-        if self._counted and not self._counted.stats.get_value("oga/pages"):
-            self.exitcode = 1
+        if self._counted:
+            stats = self._counted.stats
+            if not stats.get_value("oga/pages") or stats.get_value("finish_reason") == DISK_FULL:
+                self.exitcode = 1
 
     def _create_crawler(self, spidercls: type[Spider] | str) -> Crawler:
         # Scrapy forgets its crawlers when they end; what this one has counted decides the exit code.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import logging
 from collections.abc import Iterable
@@ -22,6 +23,9 @@ from ogaspider.settings import house_settings
 
 logger = logging.getLogger(__name__)
 
+DISK_FULL = "disk_full"
+"""Why a crawl was ended before its end."""
+
 Outcome = StoredFile | tuple[Failure, FileState]
 
 
@@ -38,6 +42,7 @@ class ArtFilesPipeline(FilesPipeline):
         self._blobs = open_blobs(store_uri)
         self._catalog = Catalog(settings.catalog_path)
         self._max_bytes = settings.max_file_bytes
+        self._closing: asyncio.Task[None] | None = None
 
     def close_spider(self) -> None:
         """Close the catalog."""
@@ -82,7 +87,14 @@ class ArtFilesPipeline(FilesPipeline):
             return self._unavailable(link, *reason_of(error))
         if problem := _problem(response, link):
             return self._unavailable(link, *problem)
-        return await asyncio.to_thread(self._store, link, response)
+        try:
+            return await asyncio.to_thread(self._store, link, response)
+        except OSError as error:
+            if error.errno == errno.ENOSPC and self._closing is None:
+                # Whatever comes next finds no room either: end as Ctrl-C does, to go on from here. Not awaited:
+                # the end waits for this very item.
+                self._closing = asyncio.create_task(self.crawler.engine.close_spider_async(reason=DISK_FULL))
+            return self._unavailable(link, "not_written", f"{type(error).__name__}: {error.strerror}")
 
     def item_completed(self, results: Iterable[tuple[bool, Any]], item: Item, info: Any) -> Item:  # noqa: ARG002
         """Put the outcomes into *item*."""
@@ -90,7 +102,7 @@ class ArtFilesPipeline(FilesPipeline):
             return item
         for succeeded, outcome in results:
             if not succeeded:
-                # Nothing that we expect: a bug, or a disk that is full. Scrapy has logged it, the file stays pending.
+                # Nothing that we expect: a bug. Scrapy has logged it, the file stays pending.
                 continue
             if isinstance(outcome, StoredFile):
                 item.stored.append(outcome)

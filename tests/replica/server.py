@@ -34,7 +34,7 @@ class Handler(BaseHTTPRequestHandler):
         self.respond(body_too=False)
 
     def respond(self, *, body_too: bool) -> None:
-        self.server.note(self.command, self.path)
+        self.server.note(self.command, self.path, self.headers.get("User-Agent", ""))
         host = self.headers.get("Host") or f"127.0.0.1:{self.server.server_port}"
         answer = self.server.answers.answer(self.path, f"http://{host}")
         time.sleep(self.server.latency_s + answer.wait_s)
@@ -91,11 +91,15 @@ class Listener(ThreadingHTTPServer):
         self.latency_s = latency_s
         self.lock = Lock()
         self.noted: list[tuple[str, str]] = []
+        self.noted_at: list[float] = []
+        self.agents: set[str] = set()
         self.open: set[socket.socket] = set()
 
-    def note(self, method: str, target: str) -> None:
+    def note(self, method: str, target: str, agent: str) -> None:
         with self.lock:
             self.noted.append((method, target))
+            self.noted_at.append(time.monotonic())
+            self.agents.add(agent)
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
         connection, address = super().get_request()
@@ -150,10 +154,24 @@ class ReplicaServer:
         with self.listener.lock:
             return list(self.listener.noted)
 
+    @property
+    def times(self) -> list[float]:
+        """When each of :attr:`requests` arrived, in seconds of a clock that only runs forward; a copy."""
+        with self.listener.lock:
+            return list(self.listener.noted_at)
+
+    @property
+    def user_agents(self) -> set[str]:
+        """What the visitors so far called themselves; a copy."""
+        with self.listener.lock:
+            return set(self.listener.agents)
+
     def forget_requests(self) -> None:
-        """Begin :attr:`requests` anew."""
+        """Begin :attr:`requests`, :attr:`times` and :attr:`user_agents` anew."""
         with self.listener.lock:
             self.listener.noted.clear()
+            self.listener.noted_at.clear()
+            self.listener.agents.clear()
 
     def close(self) -> None:
         """Stop serving and end every connection; a second call does nothing."""

@@ -40,7 +40,7 @@ def options(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
 def test_every_setting_is_in_the_docs_with_its_default(setting: Field[Any]) -> None:
-    default = {True: "on", False: "off"}[setting.default] if setting.type == "bool" else setting.default
+    default = {True: "on", False: "off"}[bool(setting.default)] if setting.type == "bool" else setting.default
     shown = f"`{default}`" if default != "" else "(empty)"
     assert f"| `{env_name(setting)}` | {shown} | {setting.metadata['help']} |" in page("settings.md")
 

@@ -1,0 +1,15 @@
+"""What all tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real art, pages and weights; the one place that reads OGA_REAL_DATA."""
+    folder = os.environ.get("OGA_REAL_DATA")
+    if not folder:
+        pytest.skip("OGA_REAL_DATA is not set: point it to the folder of real art, pages and weights")
+    return Path(folder)

@@ -1,0 +1,73 @@
+"""Blobs: whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from artstore.blobs import FolderBlobs, open_blobs, replacing
+from artstore.errors import UsageError
+
+
+def test_what_was_put_can_be_opened(tmp_path: Path) -> None:
+    blobs = open_blobs(tmp_path / "files")
+    assert not blobs.exists("a/b.png")
+    with blobs.put("a/b.png") as file:
+        file.write(b"first")
+        assert not blobs.exists("a/b.png")
+    assert blobs.exists("a/b.png")
+    with blobs.open("a/b.png") as file:
+        assert file.seekable()
+        assert file.read() == b"first"
+
+
+def test_a_blob_that_is_not_here_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        FolderBlobs(tmp_path).open("nothing.png")
+    assert not FolderBlobs(tmp_path).exists("")
+
+
+def test_putting_again_replaces(tmp_path: Path) -> None:
+    for content in (b"a long first one", b"second"):
+        with FolderBlobs(tmp_path).put("x.png") as file:
+            file.write(content)
+    assert (tmp_path / "x.png").read_bytes() == b"second"
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt, ValueError])
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
+    path = tmp_path / "x.png"
+    path.write_bytes(b"old")
+    with pytest.raises(error), replacing(path) as file:  # noqa: PT012
+        file.write(b"half")
+        raise error
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.png"]
+    assert path.read_bytes() == b"old"
+
+
+def test_success_leaves_nothing_temporary(tmp_path: Path) -> None:
+    with replacing(tmp_path / "new" / "x.png") as file:
+        file.write(b"whole")
+    assert [entry.name for entry in (tmp_path / "new").iterdir()] == ["x.png"]
+
+
+def test_a_name_of_255_bytes_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 251 + ".png")
+    with replacing(path) as file:
+        file.write(b"whole")
+    assert path.read_bytes() == b"whole"
+
+
+def test_two_writers_of_one_path_both_come_whole_and_the_last_one_stays(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    with replacing(path) as one:
+        one.write(b"one")
+        with replacing(path) as other:
+            other.write(b"other")
+        assert path.read_bytes() == b"other"
+    assert path.read_bytes() == b"one"
+
+
+def test_stores_are_chosen_by_scheme(tmp_path: Path) -> None:
+    assert open_blobs(f"file://{tmp_path}").root == open_blobs(str(tmp_path)).root == tmp_path
+    with pytest.raises(UsageError, match="s3://"):
+        open_blobs("s3://bucket/files")

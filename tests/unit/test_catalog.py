@@ -1,0 +1,474 @@
+"""The catalog: what exists, whence it came, what failed, and what is not done yet."""
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from artstore.catalog import Catalog
+from artstore.errors import Mismatch, NotReady
+from artstore.ledger import Ledger
+from artstore.library import Library
+from artstore.models import Failure, FileLink, FileState, Findings, Licence, Stage, StoredFile, Work
+from artstore.settings import Settings
+from tests.unit.conftest import a_link, a_work, an_image
+
+CC0 = Licence("cc0", "CC0")
+GPL = Licence("gpl-3.0", "GPL 3.0", "http://gnu.org/gpl")
+AN_HOUR = timedelta(hours=1)
+
+
+def record(catalog: Catalog, work: Work) -> int:
+    with catalog.transaction():
+        return catalog.record_work(work)
+
+
+def store(catalog: Catalog, path: str, sha256: str = "s1", *images: str) -> None:
+    """Record ``files/<path>`` with pictures whose paths are *images* and whose pixels are called like them."""
+    with catalog.transaction():
+        catalog.record_stored(StoredFile(path, 10, sha256))
+        if images:
+            catalog.record_findings(path, Findings([an_image(name, name, pixels=name) for name in images]))
+
+
+def rows(catalog: Catalog, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in catalog.execute(sql, parameters)]
+
+
+def ids(catalog: Catalog) -> dict[str, int]:
+    return dict(rows(catalog, "SELECT path, image_id FROM images"))
+
+
+def failures(catalog: Catalog) -> list[tuple[Any, ...]]:
+    return rows(catalog, "SELECT stage, subject, reason, times FROM failures ORDER BY subject, stage")
+
+
+def test_recording_a_work_twice_is_recording_it_once(catalog: Catalog) -> None:
+    work = a_work("Sword", a_link("a.png"), tags=("iron",), licences=(CC0, GPL), collections=(("u", "Best"),))
+    assert record(catalog, work) == record(catalog, work)
+    for table, count in {
+        "works": 1,
+        "files": 1,
+        "work_files": 1,
+        "tags": 1,
+        "work_licences": 2,
+        "collections": 1,
+    }.items():
+        assert rows(catalog, f"SELECT count(*) FROM {table}") == [(count,)], table
+
+
+def test_everything_a_page_says_is_kept(catalog: Catalog) -> None:
+    posted = datetime(2012, 2, 29, 12, 0)  # noqa: DTZ001 - the site does not say which zone
+    record(
+        catalog,
+        a_work(
+            'Größe \'n "quotes" -- 死神',
+            author_url="u",
+            submitter="s",
+            collaborators=("Bo", "Ço"),
+            node_id=5,
+            posted_at=posted,
+            description="d",
+            copyright_notice="c",
+            favourites=3,
+            withheld=True,
+            art_types=("2D Art",),
+        ),
+    )
+    (row,) = catalog.execute("SELECT * FROM works").fetchall()
+    assert row["title"] == 'Größe \'n "quotes" -- 死神'
+    assert row["collaborators"] == '["Bo", "Ço"]'
+    assert datetime.fromisoformat(row["posted_at"]) == posted
+    assert (row["withheld"], row["favourites"], row["gone_at"]) == (1, 3, None)
+    assert datetime.now(UTC) - datetime.fromisoformat(row["crawled_at"]) < AN_HOUR
+
+
+def test_a_work_keeps_its_identity_when_title_and_url_change(catalog: Catalog) -> None:
+    first = record(catalog, a_work("Sword", node_id=7))
+    assert record(catalog, a_work("Better sword", node_id=7)) == first
+    assert rows(catalog, "SELECT title, url FROM works") == [
+        ("Better sword", "https://opengameart.org/content/better-sword")
+    ]
+
+
+def test_works_without_a_node_id_are_known_by_their_url(catalog: Catalog) -> None:
+    assert record(catalog, a_work("Sword")) != record(catalog, a_work("Shield"))
+    assert record(catalog, a_work("Sword")) == 1
+    assert record(catalog, a_work("Sword", node_id=9)) == 1
+
+
+def test_licences_tags_and_collections_are_replaced(catalog: Catalog) -> None:
+    record(
+        catalog,
+        a_work("Sword", tags=("iron", "old"), licences=(CC0,), collections=(("u1", "A"), ("u2", "B"))),
+    )
+    record(catalog, a_work("Sword", tags=("old", "new"), licences=(GPL,), collections=(("u2", "B"),)))
+    assert rows(catalog, "SELECT name FROM work_tags JOIN tags USING (tag_id) ORDER BY 1") == [
+        ("new",),
+        ("old",),
+    ]
+    assert rows(catalog, "SELECT key FROM work_licences JOIN licences USING (licence_id)") == [("gpl-3.0",)]
+    assert rows(catalog, "SELECT title FROM work_collections JOIN collections USING (collection_id)") == [
+        ("B",)
+    ]
+
+
+def test_tags_named_twice_on_a_page_count_once(catalog: Catalog) -> None:
+    record(catalog, a_work("Sword", tags=("iron", "iron"), licences=(CC0, CC0)))
+    assert rows(catalog, "SELECT count(*) FROM work_tags") == [(1,)]
+
+
+def test_a_file_listed_by_two_works_is_one_file(catalog: Catalog) -> None:
+    record(catalog, a_work("Sword", a_link("a.png")))
+    record(catalog, a_work("Shield", a_link("b.png"), a_link("a.png")))
+    assert rows(catalog, "SELECT count(*) FROM files") == [(2,)]
+    assert rows(
+        catalog, "SELECT work_id, position FROM work_files JOIN files USING (file_id) WHERE path = 'a.png'"
+    ) == [
+        (1, 0),
+        (2, 1),
+    ]
+
+
+def test_a_file_that_left_its_page_still_came_from_there(catalog: Catalog) -> None:
+    record(catalog, a_work("Sword", a_link("a.png"), a_link("b.png")))
+    record(catalog, a_work("Sword", a_link("b.png")))
+    assert rows(catalog, "SELECT path, listed FROM work_files JOIN files USING (file_id) ORDER BY path") == [
+        ("a.png", 0),
+        ("b.png", 1),
+    ]
+
+
+def test_a_page_that_writes_its_link_in_another_way_means_the_same_file(catalog: Catalog) -> None:
+    secure = a_link("a.png")
+    plain = FileLink(url=secure.url.replace("https:", "http:"), path=secure.path, name=secure.name)
+    record(catalog, a_work("Sword", secure))
+    record(catalog, a_work("Sword", plain))
+    with catalog.transaction():
+        catalog.record_unavailable(plain.url, FileState.FAILED)
+        catalog.record_failure(Failure(Stage.DOWNLOAD, plain.url, "http_404"))
+    assert rows(catalog, "SELECT url, state FROM files") == [(plain.url, "failed")]
+    store(catalog, "a.png")
+    assert failures(catalog) == []
+
+
+def test_words_follow_changes(catalog: Catalog) -> None:
+    library = Library(catalog)
+    record(catalog, a_work("Sword", a_link("a.png"), tags=("iron",)))
+    store(catalog, "a.png", "s1", "files/a.png")
+    assert library.find_words("sword iron ada", 9) == [1]
+    record(
+        catalog, a_work("Axe", a_link("a.png"), tags=("bronze",), url="https://opengameart.org/content/sword")
+    )
+    assert library.find_words("sword", 9) == library.find_words("iron", 9) == []
+    assert library.find_words("axe bronze", 9) == [1]
+    store(catalog, "a.png", "s2", "files/other.png")
+    assert library.find_words("axe", 9) == [2]
+    assert rows(catalog, "SELECT rowid FROM words") == [(2,)]
+
+
+def test_words_of_both_works_find_a_file_that_both_list(catalog: Catalog) -> None:
+    record(catalog, a_work("Sword", a_link("a.png"), tags=("iron",)))
+    record(catalog, a_work("Shield", a_link("a.png"), tags=("oak",)))
+    store(catalog, "a.png", "s1", "files/a.png")
+    for text in ("sword", "shield", "iron", "oak", "sword oak"):
+        assert Library(catalog).find_words(text, 9) == [1], text
+
+
+def test_a_failure_is_counted_until_it_succeeds(catalog: Catalog) -> None:
+    record(catalog, a_work("Sword", a_link("a.png")))
+    url = a_link("a.png").url
+    for reason in ("timeout", "http_500"):
+        with catalog.transaction():
+            catalog.record_unavailable(url, FileState.FAILED)
+            catalog.record_failure(Failure(Stage.DOWNLOAD, url, reason, "in words"))
+    assert failures(catalog) == [("download", url, "http_500", 2)]
+    store(catalog, "a.png")
+    assert failures(catalog) == []
+    assert rows(catalog, "SELECT state FROM files") == [("stored",)]
+
+
+def test_a_page_that_is_read_again_has_failed_no_more(catalog: Catalog) -> None:
+    work = a_work("Sword")
+    with catalog.transaction():
+        catalog.record_failure(Failure(Stage.PAGE, work.url, "http_500"))
+        catalog.record_failure(Failure(Stage.PAGE, work.url + "2", "http_500"))
+    record(catalog, work)
+    assert failures(catalog) == [("page", work.url + "2", "http_500", 1)]
+
+
+def test_findings_replace_the_failures_of_their_file_and_no_others(catalog: Catalog) -> None:
+    for path in ("a.zip", "a.zip2", "b.zip"):
+        record(catalog, a_work(path, a_link(path)))
+    kept = [
+        Failure(Stage.UNPACK, "unpacked/a.zip2/x.png", "bad_member"),
+        Failure(Stage.UNPACK, "files/b.zip", "bad"),
+    ]
+    gone = [
+        Failure(Stage.UNPACK, "files/a.zip", "bad"),
+        Failure(Stage.PICTURE, "unpacked/a.zip/x_%.png", "bad"),
+    ]
+    with catalog.transaction():
+        for failure in kept + gone:
+            catalog.record_failure(failure)
+    now = Failure(Stage.PICTURE, "unpacked/a.zip/y.png", "cannot_decode")
+    with catalog.transaction():
+        catalog.record_findings("a.zip", Findings([], [now]))
+    assert [(subject, times) for _, subject, _, times in failures(catalog)] == [
+        ("files/b.zip", 1),
+        ("unpacked/a.zip/y.png", 1),
+        ("unpacked/a.zip2/x.png", 1),
+    ]
+
+
+def test_a_download_that_is_here_stays_when_a_later_one_fails(catalog: Catalog) -> None:
+    record(catalog, a_work("Sword", a_link("a.png")))
+    store(catalog, "a.png")
+    with catalog.transaction():
+        catalog.record_unavailable(a_link("a.png").url, FileState.FAILED)
+    assert catalog.stored_file("a.png") == StoredFile("a.png", 10, "s1")
+
+
+def test_what_was_never_stored_is_not_there(catalog: Catalog) -> None:
+    record(catalog, a_work("Sword", a_link("a.png")))
+    assert catalog.stored_file("a.png") is None
+    assert catalog.stored_file("nothing.png") is None
+    assert not catalog.is_examined("a.png", "s1")
+
+
+def test_other_bytes_are_examined_anew_and_the_same_are_not(catalog: Catalog) -> None:
+    record(catalog, a_work("Sword", a_link("a.png")))
+    store(catalog, "a.png", "s1")
+    assert not catalog.is_examined("a.png", "s1")
+    store(catalog, "a.png", "s1", "files/a.png")
+    assert catalog.is_examined("a.png", "s1")
+    store(catalog, "a.png", "s1")
+    assert catalog.is_examined("a.png", "s1")
+    store(catalog, "a.png", "s2")
+    assert not catalog.is_examined("a.png", "s2")
+    assert not catalog.is_examined("a.png", "s1")
+
+
+def test_a_work_is_fresh_while_it_is_young_and_its_files_are_dealt_with(catalog: Catalog) -> None:
+    work = a_work("Sword", a_link("a.png"), a_link("b.png"))
+    assert not catalog.is_fresh(work.url, AN_HOUR)
+    record(catalog, work)
+    assert not catalog.is_fresh(work.url, AN_HOUR)
+    store(catalog, "a.png")
+    with catalog.transaction():
+        catalog.record_unavailable(a_link("b.png").url, FileState.FAILED)
+    assert not catalog.is_fresh(work.url, AN_HOUR)
+    with catalog.transaction():
+        catalog.record_unavailable(a_link("b.png").url, FileState.TOO_LARGE)
+    assert catalog.is_fresh(work.url, AN_HOUR)
+    assert not catalog.is_fresh(work.url, timedelta(0))
+    assert not catalog.is_fresh(work.url, -AN_HOUR)
+    assert not catalog.is_fresh(work.url + "x", AN_HOUR)
+
+
+def test_a_file_that_left_its_page_does_not_keep_a_work_waiting(catalog: Catalog) -> None:
+    record(catalog, a_work("Sword", a_link("a.png")))
+    record(catalog, a_work("Sword"))
+    assert catalog.is_fresh(a_work("Sword").url, AN_HOUR)
+
+
+def test_an_archive_that_changed_loses_old_members_and_keeps_the_ids_of_the_others(catalog: Catalog) -> None:
+    record(catalog, a_work("Pack", a_link("p.zip"), a_link("q.zip")))
+    store(catalog, "p.zip", "s1", "unpacked/p.zip/a", "unpacked/p.zip/b")
+    store(catalog, "q.zip", "s1", "unpacked/q.zip/a")
+    before = ids(catalog)
+    store(catalog, "p.zip", "s2", "unpacked/p.zip/b", "unpacked/p.zip/c")
+    now = ids(catalog)
+    assert set(now) == {"unpacked/p.zip/b", "unpacked/p.zip/c", "unpacked/q.zip/a"}
+    assert now["unpacked/p.zip/b"] == before["unpacked/p.zip/b"]
+    assert now["unpacked/q.zip/a"] == before["unpacked/q.zip/a"]
+
+
+def test_image_ids_are_never_given_twice(catalog: Catalog) -> None:
+    record(catalog, a_work("Pack", a_link("p.zip")))
+    seen: list[int] = []
+    for turn in range(4):
+        store(catalog, "p.zip", f"s{turn}", f"unpacked/p.zip/{turn}a", f"unpacked/p.zip/{turn}b")
+        seen += ids(catalog).values()
+    with catalog.transaction():
+        catalog.record_findings("p.zip", Findings())
+    store(catalog, "p.zip", "s9", "unpacked/p.zip/0a")
+    seen += ids(catalog).values()
+    assert len(set(seen)) == len(seen) == 9
+
+
+def test_changed_pixels_lose_features_and_flags_and_the_same_keep_them(catalog: Catalog) -> None:
+    record(catalog, a_work("Pack", a_link("p.zip")))
+    store(catalog, "p.zip", "s1", "unpacked/p.zip/a", "unpacked/p.zip/b")
+    ledger = Ledger.register(catalog, "colour", 8, "f1")
+    with catalog.transaction():
+        ledger.mark_embedded((picture, row) for row, picture in enumerate(ledger.details([1, 2])))
+    ledger.mark_indexed("hnsw", ledger.feature_rows()[0])
+    changed = [
+        an_image("unpacked/p.zip/a", "a", "other"),
+        an_image("unpacked/p.zip/b", "b", "unpacked/p.zip/b"),
+    ]
+    with catalog.transaction():
+        catalog.record_findings("p.zip", Findings(changed))
+    assert ledger.feature_rows()[0].tolist() == ledger.indexed("hnsw").tolist() == [2]
+    assert ledger.waiting() == [1]
+
+
+def test_a_transaction_that_fails_leaves_nothing(catalog: Catalog) -> None:
+    class OursError(Exception):
+        pass
+
+    for error in (OursError, KeyboardInterrupt):
+        with pytest.raises(error), catalog.transaction():  # noqa: PT012
+            catalog.record_work(a_work("Sword", a_link("a.png")))
+            raise error
+    assert (
+        rows(catalog, "SELECT count(*) FROM works") == rows(catalog, "SELECT count(*) FROM files") == [(0,)]
+    )
+    record(catalog, a_work("Sword"))
+    assert rows(catalog, "SELECT count(*) FROM works") == [(1,)]
+
+
+def test_a_full_disk_says_so_and_leaves_nothing(catalog: Catalog) -> None:
+    record(catalog, a_work("Sword"))
+    # SQLite rolls back by itself when the disk is full; a limit on pages stands for the disk.
+    catalog.execute(f"PRAGMA max_page_count = {rows(catalog, 'PRAGMA page_count')[0][0]}")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        record(catalog, a_work("Shield", description="x" * 1_000_000))
+    catalog.execute("PRAGMA max_page_count = 1000000")
+    record(catalog, a_work("Axe"))
+    assert rows(catalog, "SELECT title FROM works ORDER BY work_id") == [("Sword",), ("Axe",)]
+
+
+def test_what_was_written_is_there_for_the_next_one_who_opens(settings: Settings) -> None:
+    for _ in range(2):
+        with Catalog(settings.catalog_path) as catalog:
+            record(catalog, a_work("Sword"))
+    with Catalog(settings.catalog_path, read_only=True) as catalog:
+        assert rows(catalog, "SELECT count(*) FROM works") == [(1,)]
+        assert rows(catalog, "PRAGMA journal_mode") == [("wal",)]
+
+
+def test_a_reader_needs_a_catalog_and_cannot_write(settings: Settings) -> None:
+    with pytest.raises(NotReady, match="scrapy crawl oga"):
+        Catalog(settings.catalog_path, read_only=True)
+    assert not settings.data_dir.exists()
+    Catalog(settings.catalog_path).close()
+    with Catalog(settings.catalog_path, read_only=True) as reader, pytest.raises(sqlite3.OperationalError):
+        record(reader, a_work("Sword"))
+
+
+def test_a_reader_sees_the_last_whole_state_while_another_writes(
+    catalog: Catalog, settings: Settings
+) -> None:
+    record(catalog, a_work("Sword"))
+    with Catalog(settings.catalog_path, read_only=True) as reader:
+        with catalog.transaction():
+            catalog.record_work(a_work("Shield"))
+            assert rows(reader, "SELECT title FROM works") == [("Sword",)]
+        assert rows(reader, "SELECT count(*) FROM works") == [(2,)]
+
+
+def test_a_catalog_of_a_newer_version_is_refused(settings: Settings) -> None:
+    Catalog(settings.catalog_path).close()
+    with closing(sqlite3.connect(settings.catalog_path)) as db, db:
+        db.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('artstore', 'm999', '')"
+        )
+    with pytest.raises(Mismatch, match=r"newer version.*m999"):
+        Catalog(settings.catalog_path)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    path.write_bytes(b"no database at all, but a text that somebody may still want" * 20)
+    before = path.read_bytes()
+    with pytest.raises(Mismatch, match="cannot be opened as a catalog"):
+        Catalog(path)
+    assert path.read_bytes() == before
+    with pytest.raises(Mismatch):
+        Catalog(tmp_path)
+
+
+def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE recipes (title TEXT)")
+    with pytest.raises(Mismatch, match="another program"):
+        Catalog(path)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("recipes",)]
+
+
+def open_and_record(path: Path, start: float, title: str) -> None:
+    import time
+
+    time.sleep(max(0.0, start - time.time()))
+    with Catalog(path) as catalog:
+        record(catalog, a_work(title, a_link(f"{title}.png")))
+
+
+@contextmanager
+def processes(path: Path, count: int) -> Iterator[list[Any]]:
+    import time
+
+    context = multiprocessing.get_context("spawn")
+    start = time.time() + 1.5
+    started = [context.Process(target=open_and_record, args=(path, start, f"w{n}")) for n in range(count)]
+    for process in started:
+        process.start()
+    yield started
+    for process in started:
+        process.join(60)
+
+
+def test_processes_that_open_a_fresh_catalog_at_once_all_get_it(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "catalog.db"
+    with processes(path, 4) as started:
+        pass
+    assert [process.exitcode for process in started] == [0] * 4
+    with Catalog(path) as catalog:
+        assert (
+            rows(catalog, "SELECT count(*) FROM works")
+            == rows(catalog, "SELECT count(*) FROM files")
+            == [(4,)]
+        )
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from artstore.catalog import Catalog
+from tests.unit.conftest import a_link, a_work
+catalog = Catalog(Path(sys.argv[1]))
+for number in range(100_000):
+    with catalog.transaction():
+        catalog.record_work(a_work(f"Sword {number}", a_link(f"{number}.png")))
+        print(number, flush=True)
+"""
+
+
+def test_a_writer_that_is_killed_leaves_whole_transactions(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+    ) as writer:
+        assert writer.stdout is not None
+        for _ in range(20):
+            last = int(writer.stdout.readline())
+        os.kill(writer.pid, signal.SIGKILL)
+    with Catalog(path) as catalog:
+        ((works,),) = rows(catalog, "SELECT count(*) FROM works")
+        assert works >= last
+        assert rows(catalog, "SELECT count(*) FROM work_files") == [(works,)]
+        assert rows(catalog, "PRAGMA integrity_check") == [("ok",)]
+        record(catalog, a_work("Shield"))

@@ -1,0 +1,210 @@
+"""The networks of Keras: the numbers that Keras itself gives, and messages instead of tracebacks."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from artstore.errors import UsageError
+from artstore.settings import Settings
+from embedder import preparation
+from embedder.errors import MissingWeights
+from embedder.keras_models import KerasEmbedder, Recipe, has_tensorflow, import_keras, recipe_for
+from embedder.registry import check_name, open_embedder
+from tests import shelf
+
+# Keras, saving weights, calls numpy in a way that numpy will end.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+needs_tensorflow = [
+    pytest.mark.tf,
+    pytest.mark.skipif(not has_tensorflow(), reason="TensorFlow is not installed"),
+]
+
+MOBILE = "keras:MobileNetV2"
+
+
+def tf(function: Any) -> Any:
+    for mark in needs_tensorflow:
+        function = mark(function)
+    return function
+
+
+def batch_of(embedder: KerasEmbedder, folder: Path, count: int = 4) -> NDArray[Any]:
+    shelf.save_sprites(folder, count)
+    return np.stack([embedder.prepare(path) for path in sorted(folder.iterdir())])
+
+
+@pytest.fixture(scope="module")
+def vgg16_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Any]]:
+    """(a file of random weights, the network of Keras that they came from); half a gigabyte each."""
+    keras = import_keras()
+    keras.utils.set_random_seed(1)
+    network = keras.applications.VGG16(weights=None)
+    path = tmp_path_factory.mktemp("weights") / "random.weights.h5"
+    network.save_weights(path)
+    yield path, keras.Model(network.input, network.get_layer("fc2").output)
+    path.unlink()
+
+
+@pytest.fixture(scope="module")
+def vgg16(vgg16_file: tuple[Path, Any]) -> KerasEmbedder:
+    return KerasEmbedder(recipe_for("vgg16"), Settings(weights=str(vgg16_file[0])))
+
+
+@pytest.fixture(scope="module")
+def mobile() -> KerasEmbedder:
+    return KerasEmbedder(recipe_for(MOBILE), Settings(weights="random"))
+
+
+@tf
+def test_vgg16_gives_what_keras_gives_for_fc2(
+    vgg16: KerasEmbedder, vgg16_file: tuple[Path, Any], tmp_path: Path
+) -> None:
+    batch = batch_of(vgg16, tmp_path)
+    found = vgg16.embed(batch)
+    assert found.shape == (4, vgg16.dim) == (4, 4096)
+    assert found.dtype == np.float32
+    keras = import_keras()
+    ready = keras.applications.vgg16.preprocess_input(batch.astype(np.float32))
+    expected = vgg16_file[1].predict(ready, verbose=0)
+    assert expected.std() > 1e-3, "the network answers nothing, so there is nothing to compare"
+    np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
+    assert np.any(np.abs(found[0] - found[1]) > 1e-3 * np.abs(expected).max())
+
+
+@tf
+def test_the_classic_way_gives_what_the_old_system_gave(
+    vgg16: KerasEmbedder, vgg16_file: tuple[Path, Any], tmp_path: Path
+) -> None:
+    keras = import_keras()
+    path = next(shelf.save_sprites(tmp_path, 1).iterdir())
+    with Image.open(path) as image:
+        old = np.array(image.resize((224, 224)).convert("RGB"), np.float32)
+    expected = vgg16_file[1].predict(keras.applications.vgg16.preprocess_input(old[None]), verbose=0)
+    found = vgg16.embed(preparation.classic(path, 224, 10_000)[None])
+    np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
+
+
+@tf
+@pytest.mark.parametrize("which", ["vgg16", "mobile"])
+def test_a_batch_is_its_pictures_one_by_one_and_stays_as_it_was(
+    request: pytest.FixtureRequest, tmp_path: Path, which: str
+) -> None:
+    embedder: KerasEmbedder = request.getfixturevalue(which)
+    batch = batch_of(embedder, tmp_path)
+    before = batch.copy()
+    together = embedder.embed(batch)
+    np.testing.assert_array_equal(batch, before)
+    alone = np.concatenate([embedder.embed(one[None]) for one in batch])
+    np.testing.assert_allclose(together, alone, atol=1e-3 * np.abs(together).max())
+
+
+@tf
+def test_another_application_gives_its_pooled_features(mobile: KerasEmbedder, tmp_path: Path) -> None:
+    found = mobile.embed(batch_of(mobile, tmp_path))
+    assert found.shape == (4, mobile.dim) == (4, 1280)
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+    assert mobile.name == MOBILE
+
+
+@tf
+def test_random_weights_are_the_same_every_time(mobile: KerasEmbedder, tmp_path: Path) -> None:
+    again = KerasEmbedder(recipe_for(MOBILE), Settings(weights="random"))
+    assert again.fingerprint == mobile.fingerprint
+    batch = batch_of(mobile, tmp_path, 1)
+    np.testing.assert_allclose(again.embed(batch), mobile.embed(batch), rtol=1e-4, atol=1e-4)
+
+
+@tf
+def test_the_fingerprint_names_weights_and_preparation(mobile: KerasEmbedder, tmp_path: Path) -> None:
+    keras = import_keras()
+    network = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(224, 224, 3))
+    network.save_weights(tmp_path / "a.weights.h5")
+    from_file = Settings(weights=str(tmp_path / "a.weights.h5"))
+    one = KerasEmbedder(recipe_for(MOBILE), from_file)
+    same = KerasEmbedder(recipe_for(MOBILE), from_file)
+    classic = Recipe(MOBILE, "MobileNetV2", preparation.classic, preparation.CLASSIC_VERSION)
+    assert one.fingerprint == same.fingerprint
+    assert len({one.fingerprint, mobile.fingerprint, KerasEmbedder(classic, from_file).fingerprint}) == 3
+
+
+@tf
+@pytest.mark.parametrize("application", ["Nope", "", "preprocess_input", "vgg16", "mobilenetv2", "../MobileNetV2"])
+def test_an_unknown_application_is_answered_with_those_there_are(application: str) -> None:
+    with pytest.raises(UsageError, match=r"there are .*MobileNetV2.*VGG16"):
+        open_embedder(Settings(embedder=f"keras:{application}", weights="random"))
+
+
+@tf
+@pytest.mark.parametrize("application", ["MobileNetV3Small", "EfficientNetB0"])
+def test_applications_that_keras_keeps_elsewhere_work_too(application: str, tmp_path: Path) -> None:
+    embedder = open_embedder(Settings(embedder=f"keras:{application}", weights="random"))
+    assert isinstance(embedder, KerasEmbedder)
+    assert np.isfinite(embedder.embed(batch_of(embedder, tmp_path, 1))).all()
+
+
+@tf
+@pytest.mark.parametrize("content", [None, b"not weights", "of another network"])
+def test_weights_that_do_not_fit_are_refused_by_name(tmp_path: Path, content: bytes | str | None) -> None:
+    path = tmp_path / "x.weights.h5"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content:
+        keras = import_keras()
+        keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save_weights(path)
+    with pytest.raises(MissingWeights, match=r"x\.weights\.h5") as caught:
+        open_embedder(Settings(embedder=MOBILE, weights=str(path)))
+    assert "--embedder colour" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@tf
+def test_vgg16_without_its_weights_is_never_another_network(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("embedder.weights.VGG16_URL", "http://127.0.0.1:9/none.h5")
+    with pytest.raises(MissingWeights, match="--embedder colour"):
+        open_embedder(Settings(embedder="vgg16", weights_dir=tmp_path))
+
+
+def test_the_two_ways_of_vgg16_differ_only_in_the_preparation() -> None:
+    new, classic = recipe_for("vgg16"), recipe_for("vgg16-classic")
+    assert new.application == classic.application == "VGG16"
+    assert (new.prepare, classic.prepare) == (preparation.sprite, preparation.classic)
+    assert new.preparation_version != classic.preparation_version
+
+
+@pytest.mark.parametrize("name", ["", "VGG16", "vgg", "Keras:MobileNetV2", "colour2", "keras"])
+def test_an_unknown_embedder_is_answered_with_those_there_are(name: str) -> None:
+    with pytest.raises(UsageError, match=r"vgg16, vgg16-classic, keras:<Application>, colour"):
+        check_name(name)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import embedder.__main__, search.__main__, ogaspider.pipelines.embed, search",
+        "from artstore.settings import Settings; from embedder.registry import open_embedder as o;"
+        "o(Settings(embedder='colour'))",
+    ],
+)
+def test_tensorflow_is_not_imported_before_it_is_needed(program: str) -> None:
+    asked = f"{program}\nimport sys\nprint([m for m in ('tensorflow', 'keras') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", asked], cwd=shelf.ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_without_tensorflow_the_message_says_what_to_install_and_what_works(tmp_path: Path) -> None:
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('none here')")
+    shelf.save_sprites(tmp_path / "art", 2)
+    data = tmp_path / "data"
+    done = shelf.embedder(data, "--add", tmp_path / "art", "--embedder", "vgg16", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 3
+    for part in ("TensorFlow", "pip install", "--embedder colour"):
+        assert part in done.stderr

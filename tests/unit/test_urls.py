@@ -1,0 +1,164 @@
+"""From the words of a command to the site's addresses."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from artstore.errors import UsageError
+from artstore.licences import KNOWN
+from ogaspider.urls import ARGUMENTS, ART_TYPES, LICENCE_NUMBERS, Query
+from tests.replica import words
+
+SITE = "https://opengameart.org"
+
+
+def query(site_url: str = SITE, **arguments: str) -> Query:
+    return Query.from_arguments(arguments, site_url)
+
+
+def parameters(asked: Query, page: int = 0) -> list[tuple[str, str]]:
+    return parse_qsl(urlsplit(asked.listing_url(SITE, 144, page)).query, keep_blank_values=True)
+
+
+def test_a_crawl_asks_for_2d_art_unless_told_otherwise() -> None:
+    assert query() == Query(art_types=("2d",))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("2d", ("2d",)),
+        ("3D", ("3d",)),
+        ("2d,texture", ("2d", "texture")),
+        (" music , sound ", ("music", "sound")),
+        ("all", ()),
+        ("2d,all", ()),
+        ("", ("2d",)),
+        (",", ("2d",)),
+    ],
+)
+def test_art_types_are_a_list_and_all_is_every_one(given: str, expected: tuple[str, ...]) -> None:
+    assert query(art_type=given).art_types == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("", ()),
+        ("cc0", ("cc0",)),
+        ("cc-by", ("cc-by-3.0", "cc-by-4.0")),
+        ("CC-BY-SA 3.0, gpl-2.0", ("cc-by-sa-3.0", "gpl-2.0")),
+        ("cc0,cc0", ("cc0",)),
+    ],
+)
+def test_licences_are_a_list_and_a_family_is_all_its_versions(given: str, expected: tuple[str, ...]) -> None:
+    assert query(licence=given).licences == expected
+
+
+@pytest.mark.parametrize(("given", "expected"), [("", None), ("1", 1), ("12", 12)])
+def test_max_pages_is_a_number_or_no_limit(given: str, expected: int | None) -> None:
+    assert query(max_pages=given).max_pages == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"max_pages": "0"}, "max_pages=0: a number from 1"),
+        ({"max_pages": "-1"}, "max_pages=-1: a number from 1"),
+        ({"max_pages": "1.5"}, "max_pages=1.5: a number from 1"),
+        ({"licence": "mit"}, "no licence is called 'mit'; there are cc0"),
+        ({"art_type": "2d,4d"}, "no art type is called '4d'; there are 2d"),
+        ({"querry": "x"}, "no argument 'querry'; did you mean 'query'\\? There are query"),
+        ({"zzz": "x"}, r"no argument 'zzz'\. There are query"),
+        (
+            {"url": "https://example.org/content/x"},
+            "the page of a work is needed, https://opengameart.org/content/",
+        ),
+        ({"url": f"{SITE}/art-search-advanced"}, "the page of a work is needed"),
+        ({"url": "/content/x,/forumtopic/y"}, "url=/forumtopic/y: the page of a work"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_with_what_can(arguments: dict[str, str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        query(**arguments)
+
+
+@pytest.mark.parametrize("site_url", ["opengameart.org", "", "ftp://opengameart.org", "https://"])
+def test_a_site_needs_an_address(site_url: str) -> None:
+    with pytest.raises(UsageError, match="OGA_SITE_URL="):
+        query(site_url)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "https://opengameart.org/content/night-table",
+        "https://OpenGameArt.org/content/night-table",
+        "http://opengameart.org/content/night-table",
+        "/content/night-table",
+        "content/night-table",
+        "https://opengameart.org/content/night-table#comment-91030",
+        "https://opengameart.org/content/night-table?page=2",
+    ],
+)
+@pytest.mark.parametrize("site_url", [SITE, SITE + "/"])
+def test_the_address_of_a_work_has_one_form(given: str, site_url: str) -> None:
+    assert query(site_url, url=given).urls == (f"{SITE}/content/night-table",)
+
+
+def test_several_works_stay_in_order_and_encoded() -> None:
+    assert query(url="/node/14914, /content/%D1%81rowns").urls == (
+        f"{SITE}/node/14914",
+        f"{SITE}/content/%D1%81rowns",
+    )
+
+
+def test_words_tag_and_author_go_where_the_site_wants_them() -> None:
+    found = dict(parameters(query(query="fire & sword", tag="top/down", author="Łucja Żak")))
+    assert found["keys"] == "fire & sword"
+    assert found["field_art_tags_tid"] == "top/down"
+    assert found["field_art_tags_tid_op"] == "or"
+    assert found["name"] == "Łucja Żak"
+
+
+def test_each_art_type_and_licence_is_a_parameter_of_its_own() -> None:
+    found = parameters(query(art_type="2d,concept", licence="cc0,oga-by-4.0"))
+    assert [value for name, value in found if name == "field_art_type_tid[]"] == ["9", "7273"]
+    assert [value for name, value in found if name == "field_art_licenses_tid[]"] == ["4", "31772"]
+
+
+def test_what_is_not_limited_is_not_asked_about() -> None:
+    found = {name for name, _ in parameters(query(art_type="all"))}
+    assert not found & {"field_art_type_tid[]", "field_art_licenses_tid[]", "page"}
+
+
+def test_pages_come_oldest_first_and_count_from_nought() -> None:
+    found = dict(parameters(query(), page=3))
+    assert (found["sort_by"], found["sort_order"], found["items_per_page"], found["page"]) == (
+        "created",
+        "ASC",
+        "144",
+        "3",
+    )
+
+
+def test_a_slash_at_the_end_of_the_site_is_not_doubled() -> None:
+    assert query().listing_url(SITE + "/", 24, 0).startswith(f"{SITE}/art-search-advanced?keys=")
+
+
+def test_every_licence_that_the_house_knows_has_a_number_and_it_is_the_site_s() -> None:
+    assert set(LICENCE_NUMBERS) == {licence.key for licence in KNOWN}
+    by_name = {licence.key: words.LICENCES[licence.name].tid for licence in KNOWN}
+    assert by_name == LICENCE_NUMBERS
+
+
+def test_every_art_type_has_the_site_s_number() -> None:
+    assert sorted(ART_TYPES.values()) == sorted(kind.tid for kind in words.ART_TYPES.values())
+    assert (ART_TYPES["2d"], ART_TYPES["texture"], ART_TYPES["concept"]) == (9, 14, 7273)
+
+
+def test_every_argument_is_understood() -> None:
+    given = dict.fromkeys(ARGUMENTS, "")
+    assert Query.from_arguments(given, SITE) == Query()
