@@ -29,6 +29,19 @@ class EmbedderRow:
     fingerprint: str
     """Weights, preparation and precision: features of another fingerprint are not comparable."""
 
+    @property
+    def start_over(self) -> str:
+        """What to do if the features are not what they should be."""
+        return f"`python -m embedder --forget {self.name}` starts them over"
+
+    def check(self, fingerprint: str) -> None:
+        """Raise :class:`~artstore.errors.Mismatch` unless the features were made with *fingerprint*."""
+        if self.fingerprint != fingerprint:
+            raise Mismatch(
+                f"the features of {self.name} here were made with {self.fingerprint}, not with {fingerprint}, "
+                f"and cannot be compared; give the same --weights, or: {self.start_over}"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -58,11 +71,10 @@ class Ledger:
                 "INSERT OR IGNORE INTO embedders VALUES (NULL, ?, ?, ?)", [name, dim, fingerprint]
             )
         known = find_embedder(catalog, name)
-        if (known.dim, known.fingerprint) != (dim, fingerprint):
+        known.check(fingerprint)
+        if known.dim != dim:
             raise Mismatch(
-                f"the features of {name} here were made with {known.fingerprint} ({known.dim} numbers), not with "
-                f"{fingerprint} ({dim}), and cannot be compared; give the same --weights, or start them over with "
-                f"`python -m embedder --forget {name}`"
+                f"the features of {name} here have {known.dim} numbers, not {dim}; {known.start_over}"
             )
         return cls(catalog, known)
 

@@ -13,13 +13,13 @@ from artstore.command import progress, run, talk
 from artstore.errors import NotReady
 from artstore.features import claim
 from artstore.folder import add_folder, list_folder
-from artstore.ledger import Ledger, find_embedder
+from artstore.ledger import Ledger, embedders, find_embedder
 from artstore.library import Library
 from artstore.settings import Settings
 from artstore.vectors import index_kind
 from embedder.drain import drain, open_ledger, waiting_pictures
 from embedder.indexing import index_claimed, update_index
-from embedder.registry import check_name, open_embedder
+from embedder.registry import check_name, fingerprint, open_embedder
 
 EXAMPLES = """\
 examples:
@@ -99,18 +99,29 @@ def _add_and_embed(folder: Path, settings: Settings, words: argparse.Namespace) 
 
 
 def _embed(catalog: Catalog, settings: Settings, words: argparse.Namespace) -> int:
-    embedder = open_embedder(settings)
-    ledger = open_ledger(catalog, embedder)
-    waiting = waiting_pictures(ledger, words.limit)
+    ledger = _known_ledger(catalog, settings)
     embedded = failed = 0
-    with progress(len(waiting), f"embed ({embedder.name})", "picture") as bar:
-        for step in drain(ledger, embedder, waiting, settings):
-            embedded += step.embedded
-            failed += step.failed
-            bar.update(step.embedded + step.failed)
+    # A network takes seconds and gigabytes: it is loaded only if something waits for it.
+    if ledger is None or waiting_pictures(ledger, words.limit):
+        embedder = open_embedder(settings)
+        ledger = open_ledger(catalog, embedder)
+        waiting = waiting_pictures(ledger, words.limit)
+        with progress(len(waiting), f"embed ({embedder.name})", "picture") as bar:
+            for step in drain(ledger, embedder, waiting, settings):
+                embedded += step.embedded
+                failed += step.failed
+                bar.update(step.embedded + step.failed)
     _index(ledger, settings, rebuild=words.rebuild_index)
-    talk(f"{embedded} pictures embedded by {embedder.name}, {failed} failures{_hint(failed)}")
+    talk(f"{embedded} pictures embedded by {settings.embedder}, {failed} failures{_hint(failed)}")
     return 0
+
+
+def _known_ledger(catalog: Catalog, settings: Settings) -> Ledger | None:
+    for known in embedders(catalog):
+        if known.name == settings.embedder:
+            known.check(fingerprint(settings))
+            return Ledger(catalog, known)
+    return None
 
 
 def _index(ledger: Ledger, settings: Settings, *, rebuild: bool) -> None:

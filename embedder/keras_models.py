@@ -66,7 +66,7 @@ class KerasEmbedder:
 
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
         # First of all: weights that are not there are told before anything slow begins.
-        self.fingerprint = f"{_weights_name(settings.weights)}, {recipe.preparation_version}, float32"
+        self.fingerprint = fingerprint_of(recipe, settings)
         keras = import_keras()
         self.name = recipe.name
         self._prepare = recipe.prepare
@@ -95,7 +95,7 @@ def import_keras() -> ModuleType:
             import tensorflow as tf
     except ImportError as error:
         raise MissingTensorFlow(
-            f"this embedder needs TensorFlow ({error}); `pip install 'oga-search[tensorflow]'`, or use --embedder colour"
+            f"this embedder needs TensorFlow ({error}); `pip install tensorflow`, or use --embedder colour"
         ) from error
     keras: ModuleType = tf.keras
     return keras
@@ -139,7 +139,9 @@ def _application_module(keras: ModuleType, application: str) -> ModuleType:
         if name[:1].isupper() and isinstance(build, FunctionType)
     }
     if application not in builders:
-        raise UsageError(f"keras.applications has no {application!r}; there are {', '.join(sorted(builders))}")
+        raise UsageError(
+            f"keras.applications has no {application!r}; there are {', '.join(sorted(builders))}"
+        )
     # Where it was written: some of the public modules (MobileNetV3) hold the preprocessing alone.
     return import_module(builders[application].__module__)
 
@@ -212,6 +214,11 @@ def _weights_name(weights: str) -> str:
     if weights in {IMAGENET, RANDOM}:
         return f"{weights} weights"
     return f"weights {file_hash(Path(weights))}"
+
+
+def fingerprint_of(recipe: Recipe, settings: Settings) -> str:
+    """Return the fingerprint without loading the network. Raises :class:`~embedder.errors.MissingWeights`."""
+    return f"{_weights_name(settings.weights)}, {recipe.preparation_version}, float32"
 
 
 def recipe_for(name: str) -> Recipe:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from artstore.errors import UsageError
 from artstore.settings import Settings
 from embedder.colour import ColourEmbedder
-from embedder.keras_models import KerasEmbedder, recipe_for
+from embedder.keras_models import KerasEmbedder, fingerprint_of, recipe_for
 from embedder.protocol import Embedder
 
 NETWORKS = ("vgg16", "vgg16-classic")
@@ -22,6 +22,14 @@ def open_embedder(settings: Settings) -> Embedder:
         return ColourEmbedder(settings.max_picture_px)
     check_name(settings.embedder)
     return KerasEmbedder(recipe_for(settings.embedder), settings)
+
+
+def fingerprint(settings: Settings) -> str:
+    """Return the fingerprint of the embedder that *settings* name, without loading it. Raises as it would."""
+    if settings.embedder == "colour":
+        return ColourEmbedder.fingerprint
+    check_name(settings.embedder)
+    return fingerprint_of(recipe_for(settings.embedder), settings)
 
 
 def check_name(name: str) -> None:

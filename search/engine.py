@@ -27,7 +27,7 @@ from artstore.licences import find_licences
 from artstore.settings import Settings
 from artstore.vectors import NOBODY, VectorIndex, open_index
 from embedder.protocol import Embedder
-from embedder.registry import open_embedder
+from embedder.registry import fingerprint, open_embedder
 from search.hits import Hit
 
 logger = logging.getLogger(__name__)
@@ -79,16 +79,12 @@ class Engine:
         path = Path(source)
         if not path.is_file():
             raise UsageError(f"there is no file {path}")
-        ledger = self._ledger  # before the network: it may say that nothing is ready
+        # Before the network is loaded: whether there is anything to compare with.
+        self._ledger.embedder.check(fingerprint(self._network_settings))
         try:
             prepared = self._embedder.prepare(path)
         except PictureError as error:
             raise UsageError(f"{path} is no picture that can be read ({error.detail})") from error
-        if self._embedder.fingerprint != ledger.embedder.fingerprint:
-            raise NotReady(
-                f"the features of {ledger.embedder.name} here were made with {ledger.embedder.fingerprint}, "
-                f"not with {self._embedder.fingerprint}; give the same --weights"
-            )
         question = unit(self._embedder.embed(prepared[None]))
         if not np.isfinite(question).all():
             raise UsageError(f"the network has no answer for {path}: nothing to compare")
@@ -138,7 +134,11 @@ class Engine:
 
     @cached_property
     def _embedder(self) -> Embedder:
-        return open_embedder(self._settings.override(embedder=self.embedder_name))
+        return open_embedder(self._network_settings)
+
+    @property
+    def _network_settings(self) -> Settings:
+        return self._settings.override(embedder=self.embedder_name)
 
     @cached_property
     def _features(self) -> FeatureReader:

@@ -1,0 +1,193 @@
+"""``python -m search`` as a person, and a program, meet it."""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from artstore.catalog import Catalog
+from artstore.settings import Settings
+from embedder.colour import ColourEmbedder
+from search import Engine, Hit
+from search.output import COLUMNS
+from tests import shelf
+from tests.replica import build_site
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The art of a fake site, embedded by `colour` and in both indexes; nobody may change it."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("site") / "data")
+    shelf.catalog_site(build_site(works=48), settings)
+    with Catalog(settings.catalog_path) as catalog:
+        catalog.execute("UPDATE works SET title = 'Nasty' || char(9, 10) || 'title' WHERE title LIKE 'Swords of%'")
+    shelf.embed_all(settings, ColourEmbedder(settings.max_picture_px), ("hnsw:", "exact:"))
+    return settings.data_dir
+
+
+@pytest.fixture
+def sword(data: Path, tmp_path: Path) -> Path:
+    """A picture from elsewhere: a copy of one that was collected."""
+    return Path(shutil.copy(next((data / "files").rglob("sword.png")), tmp_path / "my sword.png"))
+
+
+def table(text: str) -> list[dict[str, str]]:
+    header, *lines = text.removesuffix("\n").split("\n")
+    assert header.split("\t") == list(COLUMNS)
+    assert all(line.count("\t") == len(COLUMNS) - 1 for line in lines)
+    return [dict(zip(COLUMNS, line.split("\t"), strict=True)) for line in lines]
+
+
+def test_a_picture_finds_itself_first_in_ten_lines_of_tsv(data: Path, sword: Path) -> None:
+    done = shelf.search(data, "image", sword)
+    assert done.returncode == 0
+    # Nothing was embedded by the default, so it says whom it asks.
+    assert done.stderr == "search: nothing has been embedded by vgg16; searching with colour\n"
+    rows = table(done.stdout)
+    assert len(rows) == 10
+    assert rows[0]["path"].endswith("/sword.png") or rows[0]["path"] == "files/sword.png"
+    assert rows[0]["distance"] == "0.0000"
+    distances = [float(row["distance"]) for row in rows]
+    assert distances == sorted(distances)
+    assert rows[0]["title"] == "Nasty title"
+
+
+def test_no_word_is_said_where_the_embedder_is_named(data: Path, sword: Path) -> None:
+    for index in ("hnsw:", "exact:"):
+        done = shelf.search(data, "image", sword, "--embedder", "colour", "--index", index, "--top", "3")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len(table(done.stdout)) == 3
+
+
+def test_json_lines_are_the_same_hits_with_every_field(data: Path, sword: Path) -> None:
+    rows = table(shelf.search(data, "image", sword, "--top", "7").stdout)
+    lines = shelf.search(data, "image", sword, "--top", "7", "--json").stdout.splitlines()
+    hits = [json.loads(line) for line in lines]
+    assert [str(hit["image_id"]) for hit in hits] == [row["image_id"] for row in rows]
+    assert [f"{hit['distance']:.4f}" for hit in hits] == [row["distance"] for row in rows]
+    assert all(list(hit) == [field.name for field in fields(Hit)] for hit in hits)
+    assert hits[0]["title"] == "Nasty\t\ntitle"
+    with Engine.open(data, embedder="colour") as engine:
+        assert [hit["path"] for hit in hits] == [hit.path for hit in engine.image(sword, top=7)]
+
+
+def test_like_goes_on_from_an_answer_and_leaves_it_out(data: Path, sword: Path) -> None:
+    first = table(shelf.search(data, "image", sword, "--top", "1").stdout)[0]["image_id"]
+    liked = table(shelf.search(data, "like", first, "--top", "4").stdout)
+    assert len(liked) == 4
+    assert first not in {row["image_id"] for row in liked}
+
+
+def test_words_need_no_vectors_and_have_no_distance(data: Path, tmp_path: Path) -> None:
+    rows = table(shelf.search(data, "words", "nasty", "sword").stdout)
+    assert rows
+    assert all(row["distance"] == "" for row in rows)
+    settings = Settings(data_dir=tmp_path / "data")
+    shelf.catalog_folder(shelf.save_sprites(tmp_path / "pack", 3), settings)
+    assert len(table(shelf.search(settings.data_dir, "words", "sprite").stdout)) == 3
+
+
+def test_a_licence_filters_every_question(data: Path, sword: Path) -> None:
+    like = table(shelf.search(data, "image", sword).stdout)[0]["image_id"]
+    for question in (["image", str(sword)], ["like", like], ["words", "sword"]):
+        done = shelf.search(data, *question, "--licence", "cc0,cc-by-sa", "--json", "--top", "500")
+        assert done.returncode in {0, 1}
+        for line in done.stdout.splitlines():
+            keys = {licence["key"] for licence in json.loads(line)["licences"]}
+            assert keys & {"cc0", "cc-by-sa-3.0", "cc-by-sa-4.0"}, line
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["words", "xyzzy"], 1, "nothing found"),
+        (["words", "sword", "--licence", "mit"], 2, "no licence is called 'mit'; there are cc0"),
+        (["words", "sword", "--top", "0"], 2, "at least one"),
+        (["image", "no such.png"], 2, "there is no file no such.png"),
+        (["image", "pyproject.toml"], 2, "is no picture that can be read"),
+        (["image", "tests"], 2, "there is no file tests"),
+        (["like", "99999999"], 2, "there is no picture 99999999"),
+        (["like", "99999999999999999999999"], 2, "there is no picture"),
+        (["like", "x"], 2, "invalid int"),
+        (["like", "1", "--embedder", "nonsense"], 2, "no embedder is called 'nonsense'"),
+        (["like", "1", "--index", "milvus:"], 2, "hnsw:, exact:"),
+        (["like", "1", "--embedder", "vgg16"], 3, "`python -m embedder --embedder vgg16`"),
+        ([], 2, "QUESTION"),
+        (["dance"], 2, "dance"),
+    ],
+)
+def test_what_cannot_be_answered_is_told_in_words(data: Path, words: list[str], code: int, told: str) -> None:
+    done = shelf.search(data, *words)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert told in done.stderr
+
+
+def test_a_picture_that_was_cut_off_is_no_picture(data: Path, sword: Path) -> None:
+    sword.write_bytes(sword.read_bytes()[:-40])
+    done = shelf.search(data, "image", sword)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is no picture that can be read" in done.stderr
+
+
+def test_what_is_not_ready_says_what_to_run(data: Path, sword: Path, tmp_path: Path) -> None:
+    nothing = shelf.search(tmp_path / "empty", "image", sword)
+    assert nothing.returncode == 3
+    assert "scrapy crawl oga" in nothing.stderr
+    copy = Path(shutil.copytree(data, tmp_path / "copy"))
+    shutil.rmtree(copy / "index")
+    not_indexed = shelf.search(copy, "image", sword, "--embedder", "colour")
+    assert not_indexed.returncode == 3
+    assert "run `python -m embedder --embedder colour`" in not_indexed.stderr
+
+
+def test_a_catalog_that_is_none_is_told_by_name(tmp_path: Path) -> None:
+    (tmp_path / "catalog.db").write_bytes(b"this is not a database" * 500)
+    done = shelf.search(tmp_path, "words", "sword")
+    assert done.returncode == 3
+    assert "catalog.db cannot be opened as a catalog" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("reader", ["head -1", "true"])
+def test_a_reader_that_goes_away_is_no_error(data: Path, reader: str) -> None:
+    search = " ".join(f"'{word}'" for word in shelf.command("search", "words", "png", "--top", "500"))
+    done = subprocess.run(
+        ["bash", "-c", f"{search} | {reader}; echo ${{PIPESTATUS[0]}}"],
+        cwd=shelf.ROOT,
+        env=shelf.environment(data),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] == "0"
+
+
+def test_a_reader_that_has_gone_before_the_answer_is_no_error(data: Path) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "w") as closed:
+        done = subprocess.run(
+            shelf.command("search", "words", "sword", "--top", "1"),
+            cwd=shelf.ROOT,
+            env=shelf.environment(data),
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_help_shows_examples_and_exit_codes(tmp_path: Path) -> None:
+    done = shelf.search(tmp_path, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "python -m search image sprite.png" in done.stdout
+    assert "Exit codes" in done.stdout
+    assert list(tmp_path.iterdir()) == []
