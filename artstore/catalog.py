@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
+from artstore.errors import NotWritten
 from artstore.models import (
     FILES,
     UNPACKED,
@@ -56,15 +57,23 @@ class Catalog:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make all writes inside one: all of them happen or none."""
-        self._db.execute("BEGIN IMMEDIATE")
+        """Make all writes inside one: all of them happen or none.
+
+        Raises :class:`~artstore.errors.NotWritten` if the disk is full or read-only, or
+        another writer holds the catalog for longer than a minute.
+        """
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             # Where the disk is full, SQLite has rolled back by itself.
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise NotWritten(
+                    f"the catalog cannot be written ({error}); nothing of this step is in it"
+                ) from error
             raise
 
     def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:

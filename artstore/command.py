@@ -10,6 +10,7 @@ import errno
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,8 +30,11 @@ def run(name: str, main: Callable[[Sequence[str]], int], argv: Sequence[str] | N
     its traceback.
     """
     logging.basicConfig(level=logging.WARNING, format=f"{name}: %(message)s", stream=sys.stderr)
+    hush_decoders()
     try:
-        return main(sys.argv[1:] if argv is None else argv)
+        code = main(sys.argv[1:] if argv is None else argv)
+        # Here, where a closed pipe is no surprise; at exit Python would tell of it.
+        sys.stdout.flush()
     except OgaError as error:
         talk(f"{name}: {error}")
         return error.exit_code
@@ -41,7 +45,6 @@ def run(name: str, main: Callable[[Sequence[str]], int], argv: Sequence[str] | N
         # `… | head` closed our stdout: give Python another one to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
@@ -49,6 +52,11 @@ def run(name: str, main: Callable[[Sequence[str]], int], argv: Sequence[str] | N
             f"{name}: the disk is full ({error.filename or 'no file named'}); what is done is kept, make room and run again"
         )
         return 1
+
+
+def hush_decoders() -> None:
+    """Keep Pillow's warnings about odd files off stderr: what matters of a file becomes a row in ``failures``."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def talk(message: str) -> None:

@@ -5,6 +5,7 @@
     ├── NotReady             something else has to run first; the message names it
     │   ├── Busy             another process is at the same work
     │   └── Mismatch         what lies on disk was made in another way
+    ├── NotWritten           the catalog cannot be written: a full disk, mostly
     ├── UnreadableFile       bytes that are not what they should be; has a reason code
     │   ├── ArchiveError
     │   └── PictureError
@@ -43,6 +44,10 @@ class Busy(NotReady):
 
 class Mismatch(NotReady):
     """An index or a feature file was made by another embedder, weights or dimension."""
+
+
+class NotWritten(OgaError):
+    """The catalog cannot be written; what was written before is kept."""
 
 
 class UnreadableFile(OgaError):

@@ -181,6 +181,8 @@ def command(module: str, *words: str | Path) -> list[str]:
 
 def environment(data_dir: Path, **variables: str) -> dict[str, str]:
     """The environment of a command: none of the tester's own settings, and weights from nowhere."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(("OGA_", "KERAS_"))}
+    ours = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OGA_", "KERAS_", "PYTHON"))
+    }
     nowhere = {"OGA_DATA_DIR": str(data_dir), "OGA_WEIGHTS_DIR": str(data_dir / "weights")}
     return ours | nowhere | variables

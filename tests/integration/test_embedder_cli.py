@@ -32,7 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     art, settings = shelf.save_sprites(folder / "my pack", COUNT), Settings(data_dir=folder / "data")
     shelf.catalog_folder(art, settings)
-    shelf.embed_all(settings, ColourEmbedder(settings.max_picture_px), ('hnsw:', 'exact:'))
+    shelf.embed_all(settings, ColourEmbedder(settings.max_picture_px), ("hnsw:", "exact:"))
     return folder
 
 
@@ -194,7 +194,9 @@ def index_files(data: Path) -> list[Path]:
         (".npz", "exact:", "overwritten"),
     ],
 )
-def test_an_index_that_was_damaged_is_made_again(data: Path, art: Path, ending: str, uri: str, damage: str) -> None:
+def test_an_index_that_was_damaged_is_made_again(
+    data: Path, art: Path, ending: str, uri: str, damage: str
+) -> None:
     chosen = [
         path for path in index_files(data) if ending in (path.suffix, "data" if ".hnsw." in path.name else "")
     ]
@@ -277,7 +279,12 @@ def test_weights_that_cannot_be_had_are_no_reason_for_another_embedder(data: Pat
     # Port 9 of this machine is nobody's: as good as no network.
     done = shelf.embedder(data, "--embedder", "vgg16", https_proxy="http://127.0.0.1:9")
     assert done.returncode == 3
-    for part in ("vgg16_weights_tf_dim_ordering_tf_kernels.h5", str(data / "weights"), "--weights", "--embedder colour"):
+    for part in (
+        "vgg16_weights_tf_dim_ordering_tf_kernels.h5",
+        str(data / "weights"),
+        "--weights",
+        "--embedder colour",
+    ):
         assert part in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert "embedded by vgg16" not in status(data)

@@ -1,6 +1,8 @@
 """Real game art: all of it is dealt with, each picture finds itself, and packs stay together."""
 
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,9 @@ pytestmark = pytest.mark.real
 FILES = 183
 MOBILE = "keras:MobileNetV2"
 
-COLOUR_RATE = 0.5
-NETWORK_RATE = 0.5
+# Of the next three hits, the share that is of the same pack; measured 0.69 and 0.72. By chance it would be 0.06.
+COLOUR_RATE = 0.6
+NETWORK_RATE = 0.64
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +38,16 @@ def by_colour(art: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def by_network(by_colour: Path, real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+def by_network(
+    by_colour: Path, real_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
     """An engine over a copy of the catalog, embedded by a trained network."""
     data = Path(shutil.copytree(by_colour, tmp_path_factory.mktemp("network") / "data"))
     weights = real_data / "weights" / "mobilenet_v2_notop.weights.h5"
     done = shelf.embedder(data, "--embedder", MOBILE, "--weights", weights)
     assert done.returncode == 0, done.stderr
-    return Engine.open(data, embedder=MOBILE, weights=str(weights))
+    with Engine.open(data, embedder=MOBILE, weights=str(weights)) as engine:
+        yield engine
 
 
 def counts(data: Path) -> dict[str, int]:
@@ -81,7 +87,9 @@ def pack_rate(engine: Engine, data: Path, depth: int = 3) -> float:
     packs = [pack(row["path"]) for row in rows]
     loose = [row for row in rows if packs.count(pack(row["path"])) > depth]
     mates = [
-        pack(hit.path) == pack(row["path"]) for row in loose for hit in engine.like(row["image_id"], top=depth)
+        pack(hit.path) == pack(row["path"])
+        for row in loose
+        for hit in engine.like(row["image_id"], top=depth)
     ]
     assert len(loose) > 100
     return sum(mates) / len(mates)
@@ -104,7 +112,7 @@ def test_by_colour_each_picture_finds_itself(by_colour: Path) -> None:
 def test_by_colour_packs_stay_together(by_colour: Path) -> None:
     with Engine.open(by_colour, embedder="colour") as engine:
         rate = pack_rate(engine, by_colour)
-    print(f"colour: {rate:.3f} of the next three hits are of the same pack")
+    sys.stdout.write(f"colour: {rate:.3f} of the next three hits are of the same pack\n")
     assert rate > COLOUR_RATE
 
 
@@ -114,10 +122,12 @@ needs_network = pytest.mark.skipif(not has_tensorflow(), reason="TensorFlow is n
 @pytest.mark.tf
 @needs_network
 def test_by_a_trained_network_each_picture_finds_itself(by_network: Engine, by_colour: Path) -> None:
-    found = counts(by_colour)
-    with by_network as engine:
-        assert_each_finds_itself(engine, by_colour)
-        rate = pack_rate(engine, by_colour)
-    print(f"MobileNetV2: {rate:.3f} of the next three hits are of the same pack")
+    assert_each_finds_itself(by_network, by_colour)
+
+
+@pytest.mark.tf
+@needs_network
+def test_by_a_trained_network_packs_stay_together(by_network: Engine, by_colour: Path) -> None:
+    rate = pack_rate(by_network, by_colour)
+    sys.stdout.write(f"MobileNetV2: {rate:.3f} of the next three hits are of the same pack\n")
     assert rate > NETWORK_RATE
-    assert found["pictures"] > 500

@@ -31,11 +31,11 @@ def originals() -> list[Image.Image]:
     return [shelf.sprite(number) for number in range(150)]
 
 
-def vectors(colour: ColourEmbedder, pictures: list[Image.Image], folder: Path, **options: object) -> Vectors:
+def vectors(colour: ColourEmbedder, pictures: list[Image.Image], folder: Path) -> Vectors:
     folder.mkdir()
     prepared = []
     for number, picture in enumerate(pictures):
-        picture.save(folder / f"{number}.png", **options)
+        picture.save(folder / f"{number}.png")
         prepared.append(colour.prepare(folder / f"{number}.png"))
     return unit(colour.embed(np.stack(prepared)))
 
@@ -122,9 +122,7 @@ def test_pictures_of_one_work_are_nearer_than_those_of_another(
     assert own.mean() > nearness[np.triu_indices(len(found), 2)].mean() + 0.1
 
 
-def test_the_same_picture_gives_the_same_numbers_every_time(
-    colour: ColourEmbedder, known: Vectors, tmp_path: Path
-) -> None:
+def test_the_same_picture_gives_the_same_numbers_every_time(known: Vectors, tmp_path: Path) -> None:
     again = vectors(ColourEmbedder(MAX_PX), originals(), tmp_path / "again")
     assert again.dtype == np.float32
     assert again.shape == (len(known), ColourEmbedder.dim)
@@ -150,9 +148,9 @@ def test_embedding_does_not_change_the_batch(colour: ColourEmbedder, tmp_path: P
 
 
 def test_an_empty_picture_and_flat_ones_are_told_apart(colour: ColourEmbedder, tmp_path: Path) -> None:
-    flat = [
-        Image.new("RGBA", (20, 20), c) for c in [(0, 0, 0, 0), "red", "blue", "black", "white", "#808080"]
-    ]
+    clear = Image.new("RGBA", (20, 20))
+    colours = ["red", "blue", "black", "white", "#808080"]
+    flat = [clear, *(Image.new("RGBA", (20, 20), name) for name in colours)]
     found = vectors(colour, flat, tmp_path / "flat")
     assert np.isfinite(found).all()
     nearness = found @ found.T - 2 * np.eye(len(flat), dtype=np.float32)

@@ -105,7 +105,9 @@ def test_every_picture_gets_the_features_of_its_own_pixels(catalog: Catalog, set
         np.testing.assert_array_equal(vector, unit(expected.astype(np.float32))[0])
 
 
-def test_rows_are_unit_vectors_of_float16_in_the_order_of_the_ids(catalog: Catalog, settings: Settings) -> None:
+def test_rows_are_unit_vectors_of_float16_in_the_order_of_the_ids(
+    catalog: Catalog, settings: Settings
+) -> None:
     ledger, _ = drained(catalog, Probe(), settings)
     image_ids, rows = ledger.feature_rows()
     assert rows.tolist() == list(range(30))
@@ -123,7 +125,9 @@ def test_draining_twice_is_draining_once(catalog: Catalog, settings: Settings) -
     assert rows_on_disk(settings, again) == shelf.count_rows(settings, "features") == 30
 
 
-def test_a_list_of_pictures_that_has_grown_old_is_not_embedded_again(catalog: Catalog, settings: Settings) -> None:
+def test_a_list_of_pictures_that_has_grown_old_is_not_embedded_again(
+    catalog: Catalog, settings: Settings
+) -> None:
     embedder = Probe()
     ledger = open_ledger(catalog, embedder)
     waiting = waiting_pictures(ledger)
@@ -133,9 +137,7 @@ def test_a_list_of_pictures_that_has_grown_old_is_not_embedded_again(catalog: Ca
     assert rows_on_disk(settings, embedder) == shelf.count_rows(settings, "features") == 30
 
 
-def test_identical_pictures_are_embedded_once_and_all_are_flagged(
-    tmp_path: Path, noise: Path, settings: Settings
-) -> None:
+def test_identical_pictures_are_embedded_once_and_all_are_flagged(noise: Path, settings: Settings) -> None:
     with Image.open(noise / "noise-0003.png") as picture:
         picture.save(noise / "twin.bmp")
         picture.save(noise / "a twin.png")
@@ -150,7 +152,9 @@ def test_identical_pictures_are_embedded_once_and_all_are_flagged(
     assert np.all(np.stack(twins) == twins[0])
 
 
-def test_a_twin_that_comes_later_gets_the_features_without_the_network(noise: Path, settings: Settings) -> None:
+def test_a_twin_that_comes_later_gets_the_features_without_the_network(
+    noise: Path, settings: Settings
+) -> None:
     with Catalog(settings.catalog_path) as catalog:
         drained(catalog, Probe(), settings)
     with Image.open(noise / "noise-0007.png") as picture:

@@ -73,7 +73,9 @@ def a_picture(data: Path) -> Path:
 
 
 def test_the_site_is_large_enough_to_be_searched(site_data: Path) -> None:
-    assert len(ids_and_features(site_data)[0]) > 250, "more than the engine compares exactly, else nothing is tested"
+    assert len(ids_and_features(site_data)[0]) > 250, (
+        "more than the engine compares exactly, else nothing is tested"
+    )
 
 
 def test_every_picture_finds_itself_or_its_twin_first(engine: Engine, site_data: Path) -> None:
@@ -132,9 +134,10 @@ def test_as_many_as_are_asked_for_and_there_are(engine: Engine, site_data: Path,
 
 @pytest.mark.parametrize("top", [0, -1])
 def test_none_at_all_cannot_be_asked_for(engine: Engine, site_data: Path, top: int) -> None:
-    for ask in (lambda: engine.image(a_picture(site_data), top=top), lambda: engine.words("sword", top=top)):
-        with pytest.raises(UsageError, match="at least one"):
-            ask()
+    with pytest.raises(UsageError, match="at least one"):
+        engine.image(a_picture(site_data), top=top)
+    with pytest.raises(UsageError, match="at least one"):
+        engine.words("sword", top=top)
 
 
 @pytest.mark.parametrize(
@@ -160,9 +163,11 @@ def test_a_licence_lets_through_what_is_under_it_and_nothing_else(
 
 
 def test_an_unknown_licence_is_answered_with_the_known_ones(engine: Engine, site_data: Path) -> None:
-    for ask in (engine.words, engine.image):
-        with pytest.raises(UsageError, match=r"no licence is called 'mit'; there are cc0"):
-            ask(a_picture(site_data) if ask == engine.image else "sword", licence="mit")  # type: ignore[operator]
+    known = r"no licence is called 'mit'; there are cc0"
+    with pytest.raises(UsageError, match=known):
+        engine.words("sword", licence="mit")
+    with pytest.raises(UsageError, match=known):
+        engine.image(a_picture(site_data), licence="mit")
 
 
 def test_a_hit_carries_what_the_page_said(engine: Engine) -> None:
@@ -260,19 +265,21 @@ def test_the_engine_reads_beside_a_writer(settings: Settings) -> None:
         assert len(engine.words("sprite", top=50)) == 12
 
 
+def times(settings: Settings) -> dict[Path, int]:
+    """When each file was written; but SQLite's own scratch files come and go with readers too."""
+    files = [path for path in settings.data_dir.rglob("*") if path.is_file()]
+    return {path: path.stat().st_mtime_ns for path in files if not path.name.endswith(("-shm", "-wal"))}
+
+
 def test_the_engine_writes_nothing(settings: Settings, tmp_path: Path) -> None:
     shelf.embed_all(settings, COLOUR)
-    before = {path: path.stat().st_mtime_ns for path in settings.data_dir.rglob("*") if path.is_file()}
+    before = times(settings)
     Image.effect_noise((9, 9), 50).save(tmp_path / "x.png")
     with Engine(settings) as engine:
         engine.image(tmp_path / "x.png")
         engine.like(1)
         engine.words("sprite")
-    after = {path: path.stat().st_mtime_ns for path in settings.data_dir.rglob("*") if path.is_file()}
-    assert {path.name for path in set(before.items()) ^ set(after.items()) for path in [path[0]]} <= {
-        "catalog.db-shm",
-        "catalog.db-wal",
-    }
+    assert times(settings) == before
 
 
 def test_the_example_in_the_documentation_runs(site_data: Path) -> None:
@@ -280,7 +287,9 @@ def test_the_example_in_the_documentation_runs(site_data: Path) -> None:
 
     lines = (search.__doc__ or "").split("::\n")[1]
     program = "\n".join(line[4:] for line in lines.splitlines())
-    program = program.replace('"data"', repr(str(site_data))).replace('"sprite.png"', repr(str(a_picture(site_data))))
+    program = program.replace('"data"', repr(str(site_data))).replace(
+        '"sprite.png"', repr(str(a_picture(site_data)))
+    )
     told: list[tuple[str, ...]] = []
     exec(program, {"print": lambda *facts: told.append(facts)})  # noqa: S102 - our own documentation
     assert len(told) == 5

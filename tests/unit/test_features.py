@@ -58,6 +58,8 @@ def test_rows_that_the_catalog_does_not_name_are_cut_off(tmp_path: Path) -> None
     written(tmp_path, unit_vectors(5, DIM))
     with rows_path(tmp_path, DIM).open("ab") as file:
         file.write(b"half a row")
+    with writer(tmp_path, 3):
+        assert size(tmp_path) == 3 * ROW_BYTES
     assert written(tmp_path, unit_vectors(1, DIM, seed=1), rows=3) == range(3, 4)
     assert size(tmp_path) == 4 * ROW_BYTES
     np.testing.assert_allclose(read(tmp_path, 3), unit_vectors(1, DIM, seed=1), atol=1e-3)

@@ -75,7 +75,12 @@ def test_tsv_has_a_header_and_a_line_for_each_hit() -> None:
         "page_url": "https://opengameart.org/content/sword",
         "path": "files/my  sword.png",
     }
-    assert [rows[1][name] for name in ("distance", "licences", "page_url", "author")] == ["", "not stated", "", ""]
+    assert [rows[1][name] for name in ("distance", "licences", "page_url", "author")] == [
+        "",
+        "not stated",
+        "",
+        "",
+    ]
 
 
 @pytest.mark.parametrize("mark", ["\t", "\n", "\r\n", "\v", "\x1c", "\x85", "\u2028", "\x00", "\x1b"])

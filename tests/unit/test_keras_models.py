@@ -20,7 +20,9 @@ from embedder.registry import check_name, open_embedder
 from tests import shelf
 
 # Keras, saving weights, calls numpy in a way that numpy will end.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
+)
 
 needs_tensorflow = [
     pytest.mark.tf,
@@ -137,7 +139,9 @@ def test_the_fingerprint_names_weights_and_preparation(mobile: KerasEmbedder, tm
 
 
 @tf
-@pytest.mark.parametrize("application", ["Nope", "", "preprocess_input", "vgg16", "mobilenetv2", "../MobileNetV2"])
+@pytest.mark.parametrize(
+    "application", ["Nope", "", "preprocess_input", "vgg16", "mobilenetv2", "../MobileNetV2"]
+)
 def test_an_unknown_application_is_answered_with_those_there_are(application: str) -> None:
     with pytest.raises(UsageError, match=r"there are .*MobileNetV2.*VGG16"):
         open_embedder(Settings(embedder=f"keras:{application}", weights="random"))
@@ -190,13 +194,14 @@ def test_an_unknown_embedder_is_answered_with_those_there_are(name: str) -> None
     "program",
     [
         "import embedder.__main__, search.__main__, ogaspider.pipelines.embed, search",
-        "from artstore.settings import Settings; from embedder.registry import open_embedder as o;"
-        "o(Settings(embedder='colour'))",
+        "import artstore.settings as s, embedder.registry as r; r.open_embedder(s.Settings(embedder='colour'))",
     ],
 )
 def test_tensorflow_is_not_imported_before_it_is_needed(program: str) -> None:
     asked = f"{program}\nimport sys\nprint([m for m in ('tensorflow', 'keras') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", asked], cwd=shelf.ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", asked], cwd=shelf.ROOT, capture_output=True, text=True, check=False
+    )
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 

@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,12 +19,12 @@ MAX_PX = 10_000_000
 SIDE = 224
 
 
-def saved(image: Image.Image, path: Path, **options: object) -> Path:
+def saved(image: Image.Image, path: Path, **options: Any) -> Path:
     image.save(path, **options)
     return path
 
 
-def prepared(image: Image.Image, path: Path, **options: object) -> NDArray[np.uint8]:
+def prepared(image: Image.Image, path: Path, **options: Any) -> NDArray[np.uint8]:
     return sprite(saved(image, path, **options), SIDE, MAX_PX)
 
 
@@ -72,18 +73,16 @@ def grey16() -> Image.Image:
 )
 def test_classic_is_to_the_bit_what_the_old_system_did(tmp_path: Path, mode: str) -> None:
     art = shelf.sprite(3)
-    options: dict[str, object] = {}
+    options: dict[str, Any] = {}
     if mode.startswith("P"):
         image = indexed(art)
-        options = {
-            "P with a hole": {"transparency": 0},
-            "P with soft holes": {"transparency": bytes([0, 128])},
-        }.get(mode, {})
+        holes: dict[str, int | bytes] = {"P with a hole": 0, "P with soft holes": bytes([0, 128])}
+        options = {"transparency": holes[mode]} if mode in holes else {}
     else:
         image = grey16() if mode == "I;16" else art.convert(mode)
     path = saved(image, tmp_path / "x.png", **options)
     with Image.open(path) as opened:
-        assert opened.mode == mode.split()[0]
+        assert opened.mode == mode.partition(" ")[0]
         with warnings.catch_warnings(action="ignore"):
             expected = np.array(opened.resize((SIDE, SIDE)).convert("RGB"))
     np.testing.assert_array_equal(classic(path, SIDE, MAX_PX), expected)
