@@ -35,6 +35,7 @@ def run(name: str, main: Callable[[Sequence[str]], int], argv: Sequence[str] | N
         code = main(sys.argv[1:] if argv is None else argv)
         # Here, where a closed pipe is no surprise; at exit Python would tell of it.
         sys.stdout.flush()
+        return code
     except OgaError as error:
         talk(f"{name}: {error}")
         return error.exit_code
@@ -52,6 +53,7 @@ def run(name: str, main: Callable[[Sequence[str]], int], argv: Sequence[str] | N
             f"{name}: the disk is full ({error.filename or 'no file named'}); what is done is kept, make room and run again"
         )
         return 1
+    return code
 
 
 def hush_decoders() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from artstore.catalog import Catalog
-from artstore.errors import Mismatch, NotReady
+from artstore.errors import Mismatch, NotReady, NotWritten
 from artstore.ledger import Ledger
 from artstore.library import Library
 from artstore.models import Failure, FileLink, FileState, Findings, Licence, Stage, StoredFile, Work
@@ -342,7 +342,7 @@ def test_a_full_disk_says_so_and_leaves_nothing(catalog: Catalog) -> None:
     record(catalog, a_work("Sword"))
     # SQLite rolls back by itself when the disk is full; a limit on pages stands for the disk.
     catalog.execute(f"PRAGMA max_page_count = {rows(catalog, 'PRAGMA page_count')[0][0]}")
-    with pytest.raises(sqlite3.OperationalError, match="full"):
+    with pytest.raises(NotWritten, match="full"):
         record(catalog, a_work("Shield", description="x" * 1_000_000))
     catalog.execute("PRAGMA max_page_count = 1000000")
     record(catalog, a_work("Axe"))
@@ -363,7 +363,7 @@ def test_a_reader_needs_a_catalog_and_cannot_write(settings: Settings) -> None:
         Catalog(settings.catalog_path, read_only=True)
     assert not settings.data_dir.exists()
     Catalog(settings.catalog_path).close()
-    with Catalog(settings.catalog_path, read_only=True) as reader, pytest.raises(sqlite3.OperationalError):
+    with Catalog(settings.catalog_path, read_only=True) as reader, pytest.raises(NotWritten, match="readonly"):
         record(reader, a_work("Sword"))
 
 
