@@ -162,7 +162,7 @@ class Engine:
         allowed = self._library.ids_under(find_licences(licence)) if licence else None
         count = min(max(MIN_CANDIDATES, 2 * top), len(self._index))
         found = self._index.query(question, count, allowed).ids[0]
-        ids, distances = self._exact(question, found[(found != NOBODY) & (found != NOBODY)])
+        ids, distances = self._exact(question, found[(found != NOBODY) & (found != (leave_out or NOBODY))])
         return self._hits(ids[:top].tolist(), distances[:top].tolist())
 
     def _exact(
