@@ -35,7 +35,6 @@ def run(name: str, main: Callable[[Sequence[str]], int], argv: Sequence[str] | N
         code = main(sys.argv[1:] if argv is None else argv)
         # Here, where a closed pipe is no surprise; at exit Python would tell of it.
         sys.stdout.flush()
-        return code
     except OgaError as error:
         talk(f"{name}: {error}")
         return error.exit_code

@@ -80,6 +80,7 @@ def _updated(ledger: Ledger, settings: Settings, *, rebuild: bool) -> Iterator[t
         part = slice(start, start + BATCH_ROWS)
         work.index.add(work.add[part], unit(reader.read(work.rows[part])))
         yield min(start + BATCH_ROWS, len(work.add)), len(work.add)
+    work.index.save()
     if rebuild:
         ledger.unmark_indexed(kind)
     ledger.mark_indexed(kind, work.add)

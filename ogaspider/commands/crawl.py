@@ -16,7 +16,7 @@ from artstore.command import talk
 from artstore.errors import OgaError
 from artstore.errors import UsageError as WrongUsage
 from embedder.registry import check_name
-from ogaspider.pipelines.files import DISK_FULL
+from ogaspider.ending import DISK_FULL
 from ogaspider.settings import house_settings
 from ogaspider.talk import speak_plainly
 from ogaspider.urls import ARGUMENTS, Query

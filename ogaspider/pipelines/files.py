@@ -17,14 +17,12 @@ from scrapy.pipelines.files import FilesPipeline
 from artstore.blobs import open_blobs
 from artstore.catalog import Catalog
 from artstore.models import Failure, FileLink, FileState, Stage, StoredFile
+from ogaspider.ending import Ending
 from ogaspider.items import ArtItem, Item
 from ogaspider.reasons import NETWORK_ERRORS, reason_of
 from ogaspider.settings import house_settings
 
 logger = logging.getLogger(__name__)
-
-DISK_FULL = "disk_full"
-"""Why a crawl was ended before its end."""
 
 Outcome = StoredFile | tuple[Failure, FileState]
 
@@ -42,7 +40,7 @@ class ArtFilesPipeline(FilesPipeline):
         self._blobs = open_blobs(store_uri)
         self._catalog = Catalog(settings.catalog_path)
         self._max_bytes = settings.max_file_bytes
-        self._closing: asyncio.Task[None] | None = None
+        self._ending = Ending(crawler)
 
     def close_spider(self) -> None:
         """Close the catalog."""
@@ -90,10 +88,8 @@ class ArtFilesPipeline(FilesPipeline):
         try:
             return await asyncio.to_thread(self._store, link, response)
         except OSError as error:
-            if error.errno == errno.ENOSPC and self._closing is None:
-                # Whatever comes next finds no room either: end as Ctrl-C does, to go on from here. Not awaited:
-                # the end waits for this very item.
-                self._closing = asyncio.create_task(self.crawler.engine.close_spider_async(reason=DISK_FULL))
+            if error.errno == errno.ENOSPC:
+                self._ending.disk_full(error)
             return self._unavailable(link, "not_written", f"{type(error).__name__}: {error.strerror}")
 
     def item_completed(self, results: Iterable[tuple[bool, Any]], item: Item, info: Any) -> Item:  # noqa: ARG002

@@ -6,9 +6,12 @@ import logging
 from typing import Self
 
 from scrapy.crawler import Crawler
+from scrapy.exceptions import DropItem
 
 from artstore.catalog import Catalog
+from artstore.errors import NotWritten
 from artstore.models import Failure, Stage
+from ogaspider.ending import Ending
 from ogaspider.items import ArtItem, Item
 from ogaspider.settings import house_settings
 
@@ -21,6 +24,7 @@ class RecordPipeline:
     def __init__(self, catalog: Catalog, crawler: Crawler) -> None:
         self._catalog = catalog
         self._stats = crawler.stats
+        self._ending = Ending(crawler)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -32,11 +36,15 @@ class RecordPipeline:
         self._catalog.close()
 
     def process_item(self, item: Item) -> Item:
-        """Record *item*."""
-        with self._catalog.transaction():
-            failures = [item] if isinstance(item, Failure) else self._record(item)
-            for failure in failures:
-                self._catalog.record_failure(failure)
+        """Record *item*. What cannot be written is dropped, and read again by the next crawl."""
+        try:
+            with self._catalog.transaction():
+                failures = [item] if isinstance(item, Failure) else self._record(item)
+                for failure in failures:
+                    self._catalog.record_failure(failure)
+        except NotWritten as error:
+            self._ending.disk_full(error)
+            raise DropItem(str(error)) from error
         for failure in failures:
             self._stats.inc_value("oga/failures")
             self._stats.inc_value(f"oga/failures/{failure.stage}/{failure.reason}")

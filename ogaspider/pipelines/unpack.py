@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import Self
 
 from scrapy.crawler import Crawler
-from scrapy.statscollectors import StatsCollector
+from scrapy.exceptions import DropItem
 
 from artstore.catalog import Catalog
-from artstore.settings import Settings
 from artstore.unpack import find_images
+from ogaspider.ending import Ending
 from ogaspider.items import ArtItem, Item
 from ogaspider.settings import house_settings
 
@@ -22,15 +23,18 @@ class UnpackPipeline:
     nothing. What was looked at before, with the same bytes, is passed over.
     """
 
-    def __init__(self, settings: Settings, stats: StatsCollector) -> None:
-        self._settings = settings
-        self._stats = stats
-        self._catalog = Catalog(settings.catalog_path)
+    def __init__(self, crawler: Crawler) -> None:
+        self._settings = house_settings(crawler.settings)
+        self._stats = crawler.stats
+        self._catalog = Catalog(self._settings.catalog_path)
+        self._ending = Ending(crawler)
+        # Decoding takes memory and a core each: so many at once as may be, however many works are on their way.
+        self._places = asyncio.Semaphore(self._settings.decode_threads)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Return the pipeline of *crawler*."""
-        return cls(house_settings(crawler.settings), crawler.stats)
+        return cls(crawler)
 
     def close_spider(self) -> None:
         """Close the catalog."""
@@ -38,13 +42,20 @@ class UnpackPipeline:
 
     async def process_item(self, item: Item) -> Item:
         """Look at each stored file that is new."""
-        if not isinstance(item, ArtItem):
-            return item
-        for stored in item.stored:
-            if self._catalog.is_examined(stored.path, stored.sha256):
-                continue
-            # In a thread: unpacking a large archive must not stall the downloads.
-            findings = await asyncio.to_thread(find_images, stored.path, self._settings)
-            item.findings[stored.path] = findings
-            self._stats.inc_value("oga/images", len(findings.images))
+        if isinstance(item, ArtItem):
+            for stored in item.stored:
+                if not self._catalog.is_examined(stored.path, stored.sha256):
+                    await self._examine(item, stored.path)
         return item
+
+    async def _examine(self, item: ArtItem, path: str) -> None:
+        try:
+            async with self._places:
+                # In a thread: unpacking a large archive must not stall the downloads.
+                item.findings[path] = await asyncio.to_thread(find_images, path, self._settings)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            self._ending.disk_full(error)
+            raise DropItem(f"not unpacked, the next crawl goes on from here: {path}") from error
+        self._stats.inc_value("oga/images", len(item.findings[path].images))
