@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from artstore.models import Failure, FileState, Findings, StoredFile, Work
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class ArtItem:
     """A work on its way into the catalog; each pipeline fills its part."""
 
@@ -20,6 +20,10 @@ class ArtItem:
     """By the files pipeline: what could not be had, and what that makes of the file."""
     findings: dict[str, Findings] = field(default_factory=dict)
     """By the unpack pipeline: path of a stored file -> its pictures, where it had to be looked at."""
+
+    def __repr__(self) -> str:
+        # Scrapy logs the items that it drops: their address says enough.
+        return f"<{self.work.url}>"
 
 
 Item = ArtItem | Failure
