@@ -143,6 +143,7 @@ class Catalog:
         for stage, subject in ((Stage.PICTURE, f"{FILES}/{path}"), (Stage.UNPACK, f"{FILES}/{path}")):
             self.forget_failures(stage, subject)
         self.forget_failures_below(f"{UNPACKED}/{path}/")
+        self.forget_failures_below(f"{FILES}/{path} by ")
         for failure in findings.failures:
             self.record_failure(failure)
         self._db.execute("UPDATE files SET examined_at = ? WHERE file_id = ?", [_now(), file_id])
@@ -162,9 +163,11 @@ class Catalog:
         """Remove the failure of *subject* at *stage*: it has succeeded since."""
         self._db.execute("DELETE FROM failures WHERE stage = ? AND subject = ?", [stage, subject])
 
-    def forget_failures_below(self, folder: str) -> None:
-        """Remove the failures of what lies in *folder*, a path that ends in ``/``."""
-        self._db.execute("DELETE FROM failures WHERE substr(subject, 1, length(?)) = ?", [folder, folder])
+    def forget_failures_below(self, beginning: str) -> None:
+        """Remove the failures of every subject with this *beginning*: a folder, or a picture and whatever embedder."""
+        self._db.execute(
+            "DELETE FROM failures WHERE substr(subject, 1, length(?)) = ?", [beginning, beginning]
+        )
 
     # What is not done yet.
 

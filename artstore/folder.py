@@ -45,15 +45,18 @@ class Added:
     failures: int
 
 
-def list_folder(folder: Path) -> list[Path]:
+def list_folder(folder: Path, data_dir: Path) -> list[Path]:
     """Return the pictures and archives below *folder*, sorted, relative to it.
 
-    Links to folders are not followed. Raises :class:`~artstore.errors.UsageError`
-    if *folder* is no folder.
+    Links to folders are not followed, nor is *data_dir* entered, where our own
+    copies are. Raises :class:`~artstore.errors.UsageError` if *folder* is no folder.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
-    found = (Path(parent, name).relative_to(folder) for parent, _, files in os.walk(folder) for name in files)
+    found: list[Path] = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if Path(parent, name).resolve() != data_dir.resolve()]
+        found += [Path(parent, name).relative_to(folder) for name in files]
     return sorted(path for path in found if _is_art(path.as_posix()))
 
 
@@ -62,7 +65,7 @@ def add_folder(folder: Path, art: list[Path], catalog: Catalog, settings: Settin
 
     What is there already and has not changed is passed over.
     """
-    title = folder.resolve().name
+    title = folder.resolve().name or "root"
     links = [_link(Path(title, path)) for path in art]
     work = Work(url=_url(title), title=_readable(title), author=UNKNOWN_AUTHOR, files=tuple(links))
     with catalog.transaction():

@@ -103,14 +103,15 @@ def folder_name(embedder: str) -> str:
 
 
 def _typed(name: str, value: Any, kind: type) -> Any:
-    if isinstance(value, kind):
-        return value
     try:
-        return _flag(value) if kind is bool else kind(value)
+        typed = _flag(value) if kind is bool else kind(value)
     except (TypeError, ValueError):
         raise UsageError(
             f"{PREFIX}{name.upper()}={value!r} is not a value of type {kind.__name__}; see docs/settings.md"
         ) from None
+    if (kind is int and typed < 1) or (kind is float and not typed >= 0):
+        raise UsageError(f"{PREFIX}{name.upper()}={value!r} is too small; see docs/settings.md")
+    return typed
 
 
 def _flag(value: object) -> bool:

@@ -86,7 +86,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _add_and_embed(folder: Path, settings: Settings, words: argparse.Namespace) -> int:
-    art = list_folder(folder)
+    art = list_folder(folder, settings.data_dir)
     with Catalog(settings.catalog_path) as catalog:
         pictures = failures = 0
         with progress(len(art), f"catalog {folder.name or folder}", "file") as bar:

@@ -102,7 +102,11 @@ def _embed(
     writer: FeatureWriter,
 ) -> Step:
     """Embed what could be prepared; write features first, then the catalog."""
-    failures = [_failure(picture, found) for picture, found in batch if isinstance(found, PictureError)]
+    failures = [
+        _failure(picture, embedder, found.reason, found.detail)
+        for picture, found in batch
+        if isinstance(found, PictureError)
+    ]
     ready = [(picture, found) for picture, found in batch if not isinstance(found, PictureError)]
     done: list[tuple[Waiting, int]] = []
     if ready:
@@ -110,9 +114,7 @@ def _embed(
         good = np.flatnonzero(np.isfinite(vectors).all(axis=1)).tolist()
         done = [(ready[i][0], row) for i, row in zip(good, writer.append(vectors[good]), strict=True)]
         failures += [
-            Failure(
-                Stage.EMBED, ready[i][0].path, "no_direction", "the network's answer is zero or not finite"
-            )
+            _failure(ready[i][0], embedder, "no_direction", "the network's answer is zero or not finite")
             for i in sorted(set(range(len(ready))).difference(good))
         ]
     _record(ledger, done, failures)
@@ -123,14 +125,19 @@ def _record(ledger: Ledger, done: Sequence[tuple[Waiting, int]], failures: Seque
     with ledger.catalog.transaction():
         ledger.mark_embedded(done)
         for picture, _ in done:
-            ledger.catalog.forget_failures(Stage.EMBED, picture.path)
+            ledger.catalog.forget_failures(Stage.EMBED, _subject(picture, ledger.embedder.name))
         for failure in failures:
             logger.warning("not embedded: %s (%s)", failure.subject, failure.reason)
             ledger.catalog.record_failure(failure)
 
 
-def _failure(picture: Waiting, error: PictureError) -> Failure:
-    return Failure(Stage.EMBED, picture.path, error.reason, error.detail)
+def _failure(picture: Waiting, embedder: Embedder, reason: str, detail: str) -> Failure:
+    return Failure(Stage.EMBED, _subject(picture, embedder.name), reason, detail)
+
+
+def _subject(picture: Waiting, embedder: str) -> str:
+    """Return what failed: one embedder may fail where another succeeds."""
+    return f"{picture.path} by {embedder}"
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -108,9 +108,7 @@ class Engine:
         """Return the *top* pictures whose title, tags, author and names hold all words of *text*, best first."""
         if top < 1:
             raise UsageError(f"--top {top}: at least one picture has to be asked for")
-        ids = self._library.find_words(
-            text, min(top, sys.maxsize), find_licences(licence) if licence else None
-        )
+        ids = self._library.find_words(text, min(top, sys.maxsize), _keys(licence))
         return [Hit.of(record) for record in self._records(ids)]
 
     @cached_property
@@ -159,7 +157,8 @@ class Engine:
         """Return the hits for *question*, shape (1, d)."""
         if top < 1:
             raise UsageError(f"--top {top}: at least one picture has to be asked for")
-        allowed = self._library.ids_under(find_licences(licence)) if licence else None
+        keys = _keys(licence)
+        allowed = None if keys is None else self._library.ids_under(keys)
         count = min(max(MIN_CANDIDATES, 2 * top), len(self._index))
         found = self._index.query(question, count, allowed).ids[0]
         ids, distances = self._exact(question, found[(found != NOBODY) & (found != (leave_out or NOBODY))])
@@ -185,3 +184,12 @@ class Engine:
 
     def _command(self) -> str:
         return f"`python -m embedder --embedder {self.embedder_name}`"
+
+
+def _keys(licence: str | None) -> list[str] | None:
+    """Return the licences that *licence* names; None is no filter. Raises :class:`~artstore.errors.UsageError`."""
+    if licence is None:
+        return None
+    if keys := find_licences(licence):
+        return keys
+    raise UsageError(f"no licence is named in {licence!r}; leave it out for all of them")

@@ -363,7 +363,10 @@ def test_a_reader_needs_a_catalog_and_cannot_write(settings: Settings) -> None:
         Catalog(settings.catalog_path, read_only=True)
     assert not settings.data_dir.exists()
     Catalog(settings.catalog_path).close()
-    with Catalog(settings.catalog_path, read_only=True) as reader, pytest.raises(NotWritten, match="readonly"):
+    with (
+        Catalog(settings.catalog_path, read_only=True) as reader,
+        pytest.raises(NotWritten, match="readonly"),
+    ):
         record(reader, a_work("Sword"))
 
 

@@ -85,7 +85,9 @@ def drained(
 def failures(catalog: Catalog) -> dict[str, tuple[str, int]]:
     """File name -> (reason, times)."""
     found = catalog.execute("SELECT subject, reason, times FROM failures WHERE stage = 'embed'")
-    return {Path(row["subject"]).name: (row["reason"], row["times"]) for row in found}
+    return {
+        Path(row["subject"]).name.removesuffix(" by probe"): (row["reason"], row["times"]) for row in found
+    }
 
 
 def rows_on_disk(settings: Settings, embedder: Embedder) -> int:
@@ -188,6 +190,14 @@ def test_a_batch_of_failures_alone_is_a_batch_like_any_other(catalog: Catalog, s
     _, step = drained(catalog, Probe(answers=answers), settings)
     assert step == Step(0, 30)
     assert len(failures(catalog)) == 30
+
+
+def test_the_success_of_one_embedder_leaves_the_failure_of_another(
+    catalog: Catalog, settings: Settings
+) -> None:
+    drained(catalog, Probe(answers={"noise-0004.png": np.nan}), settings)
+    drained(catalog, Probe(name="other"), settings)
+    assert failures(catalog) == {"noise-0004.png": ("no_direction", 1)}
 
 
 def test_failures_are_tried_again_and_success_removes_them(catalog: Catalog, settings: Settings) -> None:

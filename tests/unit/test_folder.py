@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def add(folder: Path, catalog: Catalog, settings: Settings) -> list[Added]:
-    return list(add_folder(folder, list_folder(folder), catalog, settings))
+    return list(add_folder(folder, list_folder(folder, settings.data_dir), catalog, settings))
 
 
 def ids_in(catalog: Catalog) -> list[int]:
@@ -50,13 +50,13 @@ def touch_with(path: Path, content: bytes) -> None:
 
 
 def test_only_art_is_listed_in_order(folder: Path) -> None:
-    assert list_folder(folder) == [Path("sub/pack.zip"), Path("sword.png")]
+    assert list_folder(folder, folder.parent / "data") == [Path("sub/pack.zip"), Path("sword.png")]
 
 
 @pytest.mark.parametrize("name", ["readme.txt", "nothing"])
 def test_what_is_no_folder_is_refused(folder: Path, name: str) -> None:
     with pytest.raises(UsageError, match="is not a folder"):
-        list_folder(folder / name)
+        list_folder(folder / name, folder.parent / "data")
 
 
 def test_a_folder_becomes_a_work_with_its_pictures(
@@ -175,3 +175,14 @@ def test_the_data_folder_is_whole_when_the_original_is_gone(
         path.rmdir() if path.is_dir() else path.unlink()
     assert str(tmp_path) not in "".join(f"{record}" for record in records_in(catalog))
     assert all((settings.data_dir / record.path).is_file() for record in records_in(catalog))
+
+
+def test_a_folder_that_holds_the_data_folder_is_added_without_our_own_copies(
+    folder: Path, settings: Settings
+) -> None:
+    inside = settings.override(data_dir=folder / "data")
+    art = list_folder(folder, inside.data_dir)
+    with Catalog(inside.catalog_path) as own:
+        list(add_folder(folder, art, own, inside))
+    assert (folder / "data" / "files" / "added").is_dir()
+    assert list_folder(folder, inside.data_dir) == art

@@ -87,3 +87,9 @@ def test_the_data_folder_holds_everything() -> None:
 def test_every_setting_says_what_it_is_for() -> None:
     for setting in fields(Settings):
         assert setting.metadata["help"].endswith("."), setting.name
+
+
+@pytest.mark.parametrize("name", ["decode_threads", "max_member_bytes", "works_per_page"])
+def test_a_limit_of_nothing_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=f"OGA_{name.upper()}=.*too small"):
+        Settings().override(**{name: 0})
