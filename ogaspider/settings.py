@@ -23,6 +23,13 @@ EXTENSIONS = {"ogaspider.politeness.CrawlDelay": 100}
 RETRY_TIMES = 2
 DOWNLOAD_TIMEOUT = 180.0
 
+DOWNLOAD_HANDLERS = {
+    "http": "ogaspider.downloads.StreamingDownloadHandler",
+    "https": "ogaspider.downloads.StreamingDownloadHandler",
+}
+# After all that sends a request again, so that every try asks only for what is missing.
+DOWNLOADER_MIDDLEWARES = {"ogaspider.downloads.ResumeMiddleware": 950}
+
 ITEM_PIPELINES = {
     "ogaspider.pipelines.files.ArtFilesPipeline": 100,
     "ogaspider.pipelines.unpack.UnpackPipeline": 200,

@@ -17,12 +17,19 @@ from scrapy.pipelines.files import FilesPipeline
 from artstore.blobs import open_blobs
 from artstore.catalog import Catalog
 from artstore.models import Failure, FileLink, FileState, Stage, StoredFile
+from artstore.partial import PartFile
+from ogaspider.downloads import MAX_BYTES, PART, VERBATIM, DiskError
 from ogaspider.ending import Ending
 from ogaspider.items import ArtItem, Item
 from ogaspider.reasons import NETWORK_ERRORS, reason_of
 from ogaspider.settings import house_settings
 
 logger = logging.getLogger(__name__)
+
+PATIENCE_S = 60.0
+SLOW_BYTES_PER_S = 50_000
+UNKNOWN_BYTES = 50_000_000
+"""What a file of unannounced size is taken for, in how long it may take."""
 
 Outcome = StoredFile | tuple[Failure, FileState]
 
@@ -38,6 +45,7 @@ class ArtFilesPipeline(FilesPipeline):
         super().__init__(store_uri, crawler=crawler)
         settings = house_settings(crawler.settings)
         self._blobs = open_blobs(store_uri)
+        self._root = self._blobs.root
         self._catalog = Catalog(settings.catalog_path)
         self._max_bytes = settings.max_file_bytes
         self._ending = Ending(crawler)
@@ -48,11 +56,7 @@ class ArtFilesPipeline(FilesPipeline):
 
     def get_media_requests(self, item: Item, info: Any) -> list[Request]:  # noqa: ARG002 - Scrapy's signature
         """Ask for each file that the work lists, by its address exactly as given."""
-        if not isinstance(item, ArtItem):
-            return []
-        # The limit is one for files: a page is read whatever its size.
-        limit = {"download_maxsize": self._max_bytes}
-        return [Request(link.url, meta={"link": link, **limit}) for link in item.work.files]
+        return [self._request(link) for link in item.work.files] if isinstance(item, ArtItem) else []
 
     def file_path(self, request: Request, *_: Any, **__: Any) -> str:
         """Return where the file goes: its name decoded once."""
@@ -79,18 +83,27 @@ class ArtFilesPipeline(FilesPipeline):
             return self._unavailable(
                 link, "too_large", f"{link.declared_bytes} bytes, over the limit of {self._max_bytes}"
             )
+        part: PartFile = request.meta[PART]
         try:
             response = await self.crawler.engine.download_async(request)
-        except NETWORK_ERRORS as error:
-            return self._unavailable(link, *reason_of(error))
-        if problem := _problem(response, link):
-            return self._unavailable(link, *problem)
-        try:
-            return await asyncio.to_thread(self._store, link, response)
-        except OSError as error:
+            return await self._received(response, link, part)
+        except DiskError as error:
             if error.errno == errno.ENOSPC:
                 self._ending.disk_full(error)
-            return self._unavailable(link, "not_written", f"{type(error).__name__}: {error.strerror}")
+            return self._unavailable(link, "not_written", str(error))
+        except NETWORK_ERRORS as error:
+            return self._broken_off(error, link, part)
+        finally:
+            part.close()
+
+    def _broken_off(self, error: BaseException, link: FileLink, part: PartFile) -> Outcome:
+        """Return the outcome of a download that did not end; what came of it is kept, to be gone on with."""
+        reason, detail = reason_of(error)
+        if reason == "too_large":
+            part.discard()
+            if link.declared_bytes is not None and link.declared_bytes < self._max_bytes:
+                return self._unavailable(link, "wrong_length", f"{detail}, which the work's page says it has")
+        return self._unavailable(link, reason, detail)
 
     def item_completed(self, results: Iterable[tuple[bool, Any]], item: Item, info: Any) -> Item:  # noqa: ARG002
         """Put the outcomes into *item*."""
@@ -121,16 +134,29 @@ class ArtFilesPipeline(FilesPipeline):
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return StoredFile(path, file.tell(), digest)
 
-    def _store(self, link: FileLink, response: Response) -> StoredFile:
-        with self._blobs.put(link.path) as file:
-            file.write(response.body)
+    def _request(self, link: FileLink) -> Request:
+        # Compressed on the way, the length would be another than the one that was announced.
+        headers = {"Accept-Encoding": "identity"}
+        meta = {"link": link, PART: PartFile(self._root, link.path), MAX_BYTES: self._limit(link)}
+        return Request(link.url, headers=headers, meta=meta | VERBATIM | {"download_timeout": _timeout_s(link)})
+
+    def _limit(self, link: FileLink) -> int:
+        """Return how many bytes may come: one more than announced is already too many."""
+        return self._max_bytes if link.declared_bytes is None else min(self._max_bytes, link.declared_bytes)
+
+    async def _received(self, response: Response, link: FileLink, part: PartFile) -> Outcome:
+        """Return the outcome for a response whose body, if it is one of a file, lies in *part*."""
+        if problem := _problem(response, link, part):
+            part.discard()
+            return self._unavailable(link, *problem)
+        size_bytes = part.size_bytes
+        try:
+            sha256 = await asyncio.to_thread(part.finish)
+        except OSError as error:
+            raise DiskError(error) from error
         self.crawler.stats.inc_value("oga/files")
         return StoredFile(
-            path=link.path,
-            size_bytes=len(response.body),
-            sha256=hashlib.sha256(response.body).hexdigest(),
-            etag=_header(response, "ETag"),
-            last_modified=_header(response, "Last-Modified"),
+            link.path, size_bytes, sha256, _header(response, "ETag"), _header(response, "Last-Modified")
         )
 
     def _unavailable(self, link: FileLink, reason: str, detail: str) -> Outcome:
@@ -139,17 +165,21 @@ class ArtFilesPipeline(FilesPipeline):
         return Failure(Stage.DOWNLOAD, link.url, reason, detail), state
 
 
-def _problem(response: Response, link: FileLink) -> tuple[str, str] | None:
+def _problem(response: Response, link: FileLink, part: PartFile) -> tuple[str, str] | None:
     """Return (code, words) for what is wrong with *response*, or None."""
-    if response.status != 200:
+    if response.status not in {200, 206}:
         return f"http_{response.status}", f"the server answered {response.status}"
     mime = (_header(response, "Content-Type") or "").partition(";")[0].strip().lower()
     if mime == "text/html" and link.mime != "text/html":
         return "html_instead", f"a web page came instead of {link.mime or 'the file'}"
-    size_bytes = len(response.body)
-    if link.declared_bytes is not None and size_bytes != link.declared_bytes:
-        return "wrong_length", f"{size_bytes} bytes came, the work's page says {link.declared_bytes}"
+    if link.declared_bytes is not None and part.size_bytes != link.declared_bytes:
+        return "wrong_length", f"{part.size_bytes} bytes came, the work's page says {link.declared_bytes}"
     return None
+
+
+def _timeout_s(link: FileLink) -> float:
+    """Return how long a file may take: its size at a slow line's speed."""
+    return PATIENCE_S + (link.declared_bytes or UNKNOWN_BYTES) / SLOW_BYTES_PER_S
 
 
 def _header(response: Response, name: str) -> str | None:

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure as TwistedFailure
 from artstore.catalog import Catalog
 from artstore.models import Failure, Stage
 from artstore.settings import Settings
+from ogaspider.downloads import VERBATIM
 from ogaspider.items import ArtItem, Item
 from ogaspider.pages import ListingPage, WorkPage
 from ogaspider.reasons import reason_of
@@ -114,12 +115,13 @@ class OgaSpider(Spider):
             self.parse_listing,
             errback=self.request_failed,
             cb_kwargs={"page": page, "last": last},
+            meta=dict(VERBATIM),
             # A listing waits for those before it and for their works: a bit of content is whole first.
             priority=-page,
         )
 
     def _work_request(self, url: str) -> Request:
-        return Request(url, self.parse_work, errback=self.request_failed)
+        return Request(url, self.parse_work, errback=self.request_failed, meta=dict(VERBATIM))
 
     def _not_recognised(self, response: Response) -> Failure:
         return self._failed(

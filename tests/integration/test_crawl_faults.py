@@ -200,8 +200,9 @@ def test_a_file_that_is_larger_than_its_page_says_is_not_read_to_the_end(tmp_pat
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert targets.count(big.url_path) == 1
-    assert rows(tmp_path / "data", "SELECT path, state FROM files") == [(big.name, "too_large")]
-    assert set(failures(tmp_path / "data").values()) == {"too_large"}
+    assert rows(tmp_path / "data", "SELECT path, state FROM files") == [(big.name, "failed")]
+    assert set(failures(tmp_path / "data").values()) == {"wrong_length"}
+    assert not list((tmp_path / "data" / "files").iterdir())
 
 
 def test_files_that_cannot_be_written_are_failures_and_cost_no_works(tmp_path: Path) -> None:

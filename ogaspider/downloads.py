@@ -1,0 +1,114 @@
+"""Files go from the network to the disk as they come; a broken download goes on where it broke.
+
+Scrapy's handlers keep a whole body in memory. This one, over the one that uses
+aiohttp, hands the chunks of a request with a :class:`~artstore.partial.PartFile` in
+``meta["part"]`` to it; every other request is Scrapy's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from scrapy import Request
+from scrapy.core.downloader.handlers._aiohttp import AiohttpDownloadHandler
+from scrapy.exceptions import DownloadCancelledError, ResponseDataLossError
+from scrapy.http import Headers, Response
+
+from artstore.partial import PartFile
+
+PART = "part"
+"""Key in a request's meta: where its body goes."""
+
+VERBATIM = {"verbatim_url": True}
+"""Meta of a request whose address is sent to the letter: aiohttp would decode what it thinks need not be encoded."""
+
+MAX_BYTES = "part_max_bytes"
+"""Key in a request's meta: more bytes than this are not taken."""
+
+
+class DiskError(Exception):
+    """The disk does not take what comes: an OSError, told from those of the network."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"{type(error).__name__}: {error.strerror}")
+        self.errno = error.errno
+
+
+class StreamingDownloadHandler(AiohttpDownloadHandler):
+    """Writes the body of a request for a file to disk as it comes; the response that it returns has none."""
+
+    # Scrapy warns of it at every start. Our tests cover what we use of it.
+    experimental = False
+
+    async def _read_response(self, response: Any, request: Request) -> Response:
+        part: PartFile | None = request.meta.get(PART)
+        if part is None or response.status not in (200, 206):
+            return await super()._read_response(response, request)
+        headers = self._extract_headers(response)
+        offset = _offset(response.status, headers, part)
+        with _told_from_the_network():
+            part.begin(offset, validator_of(headers))
+        await self._receive(response, part, request.meta[MAX_BYTES])
+        arguments = self._build_base_response_args(response, request, headers)
+        return Response(arguments["url"], arguments["status"], headers, request=request)
+
+    async def _receive(self, response: Any, part: PartFile, max_bytes: int) -> None:
+        try:
+            async for chunk in self._iter_body_chunks(response):
+                with _told_from_the_network():
+                    part.write(chunk)
+                _check(part.size_bytes, max_bytes)
+        except Exception as error:
+            if self._is_dataloss_exception(error):
+                raise ResponseDataLossError(str(error)) from error
+            raise
+
+
+class ResumeMiddleware:
+    """Asks for the rest of a file whose beginning is here: also when Scrapy tries again."""
+
+    def process_request(self, request: Request) -> None:
+        """Set the Range of what is missing."""
+        part: PartFile | None = request.meta.get(PART)
+        if part is None:
+            return
+        for name in ("Range", "If-Range"):
+            request.headers.pop(name, None)
+        if validator := part.validator:
+            request.headers["Range"] = f"bytes={part.size_bytes}-"
+            request.headers["If-Range"] = validator
+
+
+def validator_of(headers: Headers) -> str | None:
+    """Return what can be used as ``If-Range``: a strong ETag, else the date of the last change."""
+    etag = headers.get("ETag")
+    if etag and not etag.startswith(b"W/"):
+        return etag.decode("latin-1")
+    date = headers.get("Last-Modified")
+    return date.decode("latin-1") if date else None
+
+
+def _offset(status: int, headers: Headers, part: PartFile) -> int:
+    """Return from which byte on the body is: servers may answer a Range with the whole."""
+    expected = b"bytes %d-" % part.size_bytes
+    content_range: bytes = headers.get("Content-Range") or b""
+    if status == 206 and content_range.startswith(expected):
+        return part.size_bytes
+    if status == 206:
+        raise DownloadCancelledError(f"asked for {expected!r}, got {content_range!r}")
+    return 0
+
+
+def _check(size_bytes: int, max_bytes: int) -> None:
+    if size_bytes > max_bytes:
+        raise DownloadCancelledError(f"more than {max_bytes} bytes")
+
+
+@contextmanager
+def _told_from_the_network() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DiskError(error) from error
