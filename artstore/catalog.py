@@ -200,6 +200,17 @@ class Catalog:
         )
         return found.fetchone() is not None
 
+    def files_to_examine(self) -> list[str]:
+        """Return the paths, below ``files/``, of stored files whose pictures nobody has looked for yet."""
+        found = self._db.execute(
+            "SELECT path FROM files WHERE state = 'stored' AND examined_at IS NULL ORDER BY file_id"
+        )
+        return [row["path"] for row in found]
+
+    def examine_all_again(self) -> None:
+        """Make every stored file one that nobody has looked at yet; its pictures and their ids stay."""
+        self._db.execute("UPDATE files SET examined_at = NULL")
+
     # Small parts.
 
     def _upsert_work(self, work: Work) -> int:

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from artstore.errors import Busy, Mismatch, WrongShape
 
+START_OVER = "`python -m embedder --forget NAME`, with the embedder's name, starts it over"
+
 LENGTH_TOLERANCE = 1e-3
 """How far from 1 a length may be: float16 rounding of 4096 numbers stays well below."""
 
@@ -40,14 +42,16 @@ class FeatureReader:
         """
         if rows.size == 0:
             return np.empty((0, self.dim), np.float32)
-        whole = self.path.stat().st_size // (2 * self.dim) if self.path.exists() else 0
-        if rows.max() >= whole:
-            raise Mismatch(
-                f"{self.path} has {whole} rows, but the catalog names row {rows.max()}; "
-                "`python -m embedder --forget NAME` starts this embedder over"
-            )
+        whole = self.check(int(rows.max()) + 1)
         matrix = np.memmap(self.path, np.float16, "r", shape=(whole, self.dim))
         return np.asarray(matrix[rows], np.float32)
+
+    def check(self, named: int) -> int:
+        """Return how many rows are on disk. Raises :class:`~artstore.errors.Mismatch` if fewer than *named*."""
+        whole = self.path.stat().st_size // (2 * self.dim) if self.path.exists() else 0
+        if whole < named:
+            raise Mismatch(f"{self.path} has {whole} rows of {named} that the catalog names; {START_OVER}")
+        return whole
 
 
 class FeatureWriter:
@@ -99,10 +103,7 @@ class FeatureWriter:
         whole = file.tell() // (2 * self.dim)
         if whole < rows:
             file.close()
-            raise Mismatch(
-                f"{path} has {whole} rows of {rows} that the catalog names; "
-                "`python -m embedder --forget NAME` starts this embedder over"
-            )
+            raise Mismatch(f"{path} has {whole} rows of {rows} that the catalog names; {START_OVER}")
         if file.tell() > rows * 2 * self.dim:
             file.truncate(rows * 2 * self.dim)
         file.seek(0, os.SEEK_END)

@@ -60,18 +60,40 @@ def list_folder(folder: Path, data_dir: Path) -> list[Path]:
     return sorted(path for path in found if _is_art(path.as_posix()))
 
 
-def add_folder(folder: Path, art: list[Path], catalog: Catalog, settings: Settings) -> Iterator[Added]:
+def add_folder(
+    folder: Path, art: list[Path], catalog: Catalog, settings: Settings, *, name: str | None = None
+) -> Iterator[Added]:
     """Copy the files *art* of *folder* into the data folder and catalog them, one after the other.
 
-    What is there already and has not changed is passed over.
+    The work is called *name*, or like the folder. What is there already and has
+    not changed is passed over. Raises :class:`~artstore.errors.UsageError` if a
+    folder of that name was added before that shares nothing with this one, and
+    *name* does not say that they are one.
     """
-    title = folder.resolve().name or "root"
+    title = name or folder.resolve().name or "root"
     links = [_link(Path(title, path)) for path in art]
+    if name is None:
+        _check_same(folder, art, links, catalog)
     work = Work(url=_url(title), title=_readable(title), author=UNKNOWN_AUTHOR, files=tuple(links))
     with catalog.transaction():
         catalog.record_work(work)
     for path, link in zip(art, links, strict=True):
         yield _add_file(folder / path, link, catalog, settings)
+
+
+def _check_same(folder: Path, art: list[Path], links: list[FileLink], catalog: Catalog) -> None:
+    known = [(folder / path, catalog.stored_file(link.path)) for path, link in zip(art, links, strict=True)]
+    before = [(path, stored) for path, stored in known if stored]
+    if before and not any(_is_unchanged(path.stat(), stored) for path, stored in before if path.exists()):
+        title = folder.resolve().name
+        raise UsageError(
+            f"another folder called {title} was added before, and its files would be overwritten; "
+            f"give this one a name of its own: --name OTHER (or --name {title} if it is the same one)"
+        )
+
+
+def _is_unchanged(stat: os.stat_result, stored: StoredFile) -> bool:
+    return (stored.size_bytes, stored.last_modified) == (stat.st_size, str(stat.st_mtime_ns))
 
 
 def _is_art(path: str) -> bool:
@@ -121,7 +143,7 @@ def _is_known(path: str, stat: os.stat_result, catalog: Catalog, settings: Setti
     known = catalog.stored_file(path)
     return (
         known is not None
-        and (known.size_bytes, known.last_modified) == (stat.st_size, str(stat.st_mtime_ns))
+        and _is_unchanged(stat, known)
         and catalog.is_examined(path, known.sha256)
         and open_blobs(settings.files_dir).exists(path)
     )

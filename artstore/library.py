@@ -116,6 +116,15 @@ class Library:
         )
         return [Count(*row) for part in parts for row in self.catalog.execute(part)]
 
+    def has_pictures(self) -> bool:
+        """Say whether there is any picture."""
+        return bool(self.catalog.execute("SELECT EXISTS (SELECT 1 FROM images) AS any").fetchone()["any"])
+
+    def failures(self) -> list[dict[str, str | int]]:
+        """Return every failure there is, by stage and reason."""
+        found = self.catalog.execute("SELECT * FROM failures ORDER BY stage, reason, subject")
+        return [dict(row) for row in found]
+
     def _licences(self, work_id: int | None) -> tuple[Licence, ...]:
         found = self.catalog.execute(
             "SELECT key, name, deed_url FROM work_licences JOIN licences USING (licence_id) WHERE work_id = ? ORDER BY key",

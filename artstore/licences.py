@@ -71,7 +71,7 @@ def find_licences(text: str) -> list[str]:
         found = [licence.key for licence in KNOWN if pattern.fullmatch(licence.key)]
         if not found:
             known = ", ".join(licence.key for licence in KNOWN)
-            raise UsageError(f"no licence is called {word!r}; there are {known}")
+            raise UsageError(f"no licence is called {word!r}; there are {known}, and families such as cc-by")
         keys.extend(found)
     return list(dict.fromkeys(keys))
 

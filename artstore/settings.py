@@ -7,6 +7,7 @@ function that reads the environment.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
@@ -18,6 +19,11 @@ from artstore.errors import UsageError
 PREFIX = "OGA_"
 
 MIB = 1 << 20
+
+TEST_DATA = "OGA_REAL_DATA"
+"""Read by the tests alone, which look there for real art."""
+
+logger = logging.getLogger(__name__)
 
 
 def _setting(default: Any, help_text: str) -> Any:
@@ -55,6 +61,9 @@ class Settings:
         Raises :class:`~artstore.errors.UsageError` for a value of the wrong type.
         """
         named = cls.from_mapping(os.environ)
+        known = {env_name(f) for f in fields(cls)} | {TEST_DATA}
+        for name in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known):
+            logger.warning("%s is no setting; docs/settings.md has them all", name)
         if (keras_home := os.environ.get("KERAS_HOME")) and not os.environ.get("OGA_WEIGHTS_DIR"):
             named = named.override(weights_dir=Path(keras_home) / "models")
         return named.override(**flags)
@@ -71,6 +80,8 @@ class Settings:
         """Return a copy in which each flag that is not None replaces its setting."""
         given = {name: value for name, value in flags.items() if value is not None}
         types = {f.name: type(f.default) for f in fields(self)}
+        if unknown := given.keys() - types.keys():
+            raise UsageError(f"there is no setting {min(unknown)!r}; there are {', '.join(types)}")
         return replace(self, **{name: _typed(name, value, types[name]) for name, value in given.items()})
 
     @property

@@ -11,6 +11,7 @@ from pathlib import Path
 from artstore.catalog import Catalog
 from artstore.command import progress, run, talk
 from artstore.errors import NotReady
+from artstore.examine import examine
 from artstore.features import claim
 from artstore.folder import add_folder, list_folder
 from artstore.ledger import Ledger, embedders, find_embedder
@@ -27,7 +28,8 @@ examples:
   python -m embedder --embedder colour --limit 500    500 pictures, without a network
   python -m embedder --add ~/art/my-pack              catalog and embed a folder that was never crawled
   python -m embedder --embedder keras:MobileNetV2 --weights mobilenet.weights.h5
-  python -m embedder --status                         what is done, and what failed
+  python -m embedder --status                         what is done, and what failed how often
+  python -m embedder --failures                       each failure, with its reason
 
 It may be stopped at any time; the same command goes on where it was.
 """
@@ -48,17 +50,27 @@ def parser() -> argparse.ArgumentParser:
         "--weights", metavar="PATH", help="a weights file, or imagenet (default); random only for tests"
     )
     words.add_argument("--limit", type=_count, metavar="N", help="embed at most N pictures now")
-    words.add_argument(
-        "--add", type=Path, metavar="FOLDER", help="first catalog a folder of pictures and archives"
-    )
     words.add_argument("--rebuild-index", action="store_true", help="make the index anew from the features")
+    words.add_argument(
+        "--reexamine",
+        action="store_true",
+        help="first look for pictures in all files again, unpacking them anew",
+    )
     words.add_argument("--index", metavar="URI", help="hnsw: (default) or exact:")
     words.add_argument(
-        "--status", action="store_true", help="print what is done and what failed, and do nothing"
+        "--name", metavar="TITLE", help="with --add: what to call the work (default: like the folder)"
     )
-    words.add_argument(
-        "--forget", metavar="NAME", help="remove an embedder's features and indexes, and do nothing else"
+    instead = words.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--add", type=Path, metavar="FOLDER", help="first copy and catalog a folder of pictures and archives"
     )
+    instead.add_argument(
+        "--status", action="store_true", help="only print how much is done, and what failed how often"
+    )
+    instead.add_argument(
+        "--failures", action="store_true", help="only print each failure: what, where, why, since when"
+    )
+    instead.add_argument("--forget", metavar="NAME", help="only remove an embedder's features and indexes")
     words.add_argument("--data-dir", type=Path, metavar="DIR", help="the data folder (default: data)")
     return words
 
@@ -80,6 +92,8 @@ def main(argv: Sequence[str]) -> int:
     with Catalog(settings.catalog_path) as catalog:
         if words.status:
             return _print_status(catalog)
+        if words.failures:
+            return _print_failures(catalog)
         if words.forget:
             return _forget(catalog, words.forget, settings)
         return _embed(catalog, settings, words)
@@ -90,7 +104,7 @@ def _add_and_embed(folder: Path, settings: Settings, words: argparse.Namespace) 
     with Catalog(settings.catalog_path) as catalog:
         pictures = failures = 0
         with progress(len(art), f"catalog {folder.name or folder}", "file") as bar:
-            for added in add_folder(folder, art, catalog, settings):
+            for added in add_folder(folder, art, catalog, settings, name=words.name):
                 pictures += added.pictures
                 failures += added.failures
                 bar.update()
@@ -99,8 +113,12 @@ def _add_and_embed(folder: Path, settings: Settings, words: argparse.Namespace) 
 
 
 def _embed(catalog: Catalog, settings: Settings, words: argparse.Namespace) -> int:
+    _examine(catalog, settings, again=words.reexamine)
     ledger = _known_ledger(catalog, settings)
     embedded = failed = 0
+    if ledger is None and not Library(catalog).has_pictures():
+        talk("embedder: there are no pictures to embed yet")
+        return 0
     # A network takes seconds and gigabytes: it is loaded only if something waits for it.
     if ledger is None or waiting_pictures(ledger, words.limit):
         embedder = open_embedder(settings)
@@ -114,6 +132,15 @@ def _embed(catalog: Catalog, settings: Settings, words: argparse.Namespace) -> i
     _index(ledger, settings, rebuild=words.rebuild_index)
     talk(f"{embedded} pictures embedded by {settings.embedder}, {failed} failures{_hint(failed)}")
     return 0
+
+
+def _examine(catalog: Catalog, settings: Settings, *, again: bool) -> None:
+    if again:
+        catalog.examine_all_again()
+    paths = catalog.files_to_examine()
+    with progress(len(paths), "look for pictures", "file") as bar:
+        for _ in examine(paths, catalog, settings):
+            bar.update()
 
 
 def _known_ledger(catalog: Catalog, settings: Settings) -> Ledger | None:
@@ -140,6 +167,17 @@ def _print_status(catalog: Catalog) -> int:
     return 0
 
 
+def _print_failures(catalog: Catalog) -> int:
+    failures = Library(catalog).failures()
+    if not failures:
+        talk("embedder: nothing has failed")
+        return 0
+    for row in [list(failures[0]), *(row.values() for row in failures)]:
+        # A reason in words may hold anything that a server or a decoder said.
+        sys.stdout.write("\t".join(" ".join(str(value).split()) for value in row) + "\n")
+    return 0
+
+
 def _forget(catalog: Catalog, name: str, settings: Settings) -> int:
     ledger = Ledger(catalog, find_embedder(catalog, name))
     features_dir, stem = settings.features_dir(name), settings.index_path(name)
@@ -158,7 +196,7 @@ def _forget(catalog: Catalog, name: str, settings: Settings) -> int:
 
 
 def _hint(failures: int) -> str:
-    return " (see --status)" if failures else ""
+    return " (see --failures)" if failures else ""
 
 
 def _count(text: str) -> int:

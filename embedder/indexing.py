@@ -39,6 +39,7 @@ def plan_index(ledger: Ledger, settings: Settings, *, rebuild: bool = False) -> 
     name = ledger.embedder.name
     index = open_index(settings.index, settings.index_path(name), ledger.embedder.dim, name, fresh=rebuild)
     image_ids, rows = ledger.feature_rows()
+    FeatureReader(settings.features_dir(name), ledger.embedder.dim).check(ledger.rows())
     held = index.ids()
     # Held but not marked: added just before a crash, or the picture has changed. Adding again replaces.
     done = np.intersect1d(held, ledger.indexed(index_kind(settings.index)))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from aiohttp import ClientPayloadError
 from scrapy import Request
 from scrapy.core.downloader.handlers._aiohttp import AiohttpDownloadHandler
 from scrapy.exceptions import DownloadCancelledError, ResponseDataLossError
@@ -60,10 +61,8 @@ class StreamingDownloadHandler(AiohttpDownloadHandler):
                 with _told_from_the_network():
                     part.write(chunk)
                 _check(part.size_bytes, max_bytes)
-        except Exception as error:
-            if self._is_dataloss_exception(error):
-                raise ResponseDataLossError(str(error)) from error
-            raise
+        except ClientPayloadError as error:
+            raise ResponseDataLossError(str(error)) from error
 
 
 class ResumeMiddleware:

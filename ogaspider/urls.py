@@ -68,7 +68,9 @@ class Query:
                     f"the crawl has no argument {name!r}{guess} There are {', '.join(ARGUMENTS)}"
                 )
         if urlsplit(site_url).scheme not in {"http", "https"} or not urlsplit(site_url).netloc:
-            raise UsageError(f"OGA_SITE_URL={site_url}: an address that begins with https:// is needed")
+            raise UsageError(
+                f"OGA_SITE_URL={site_url}: an address that begins with https:// or http:// is needed"
+            )
         return cls(
             words=arguments.get("query", ""),
             art_types=_art_types(arguments.get("art_type", "")),

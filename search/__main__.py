@@ -83,6 +83,8 @@ def _ask(words: argparse.Namespace) -> list[Hit]:
     )
     index_kind(settings.index)
     with Engine(settings, embedder=embedder) as engine:
+        if words.question in {"image", "like"} and not embedder and engine.embedder_name != settings.embedder:
+            talk(f"search: by {engine.embedder_name}; nothing has been embedded by {settings.embedder}")
         if words.question == "image":
             return engine.image(words.path, top=words.top, licence=words.licence)
         if words.question == "like":

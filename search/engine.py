@@ -78,7 +78,7 @@ class Engine:
         """
         path = Path(source)
         if not path.is_file():
-            raise UsageError(f"there is no file {path}")
+            raise UsageError(f"{path} is not a file")
         # Before the network is loaded: whether there is anything to compare with.
         self._ledger.embedder.check(fingerprint(self._network_settings))
         try:
@@ -107,7 +107,7 @@ class Engine:
     def words(self, text: str, *, top: int = 10, licence: str | None = None) -> list[Hit]:
         """Return the *top* pictures whose title, tags, author and names hold all words of *text*, best first."""
         if top < 1:
-            raise UsageError(f"--top {top}: at least one picture has to be asked for")
+            raise UsageError(f"top is {top}, but at least one picture has to be asked for")
         ids = self._library.find_words(text, min(top, sys.maxsize), _keys(licence))
         return [Hit.of(record) for record in self._records(ids)]
 
@@ -120,9 +120,7 @@ class Engine:
         known = [row.name for row in embedders(self._catalog) if Ledger(self._catalog, row).rows()]
         if not known or self._settings.embedder in known:
             return self._settings.embedder
-        logger.warning(
-            "nothing has been embedded by %s; searching with %s", self._settings.embedder, known[0]
-        )
+        logger.info("nothing has been embedded by %s; searching with %s", self._settings.embedder, known[0])
         return known[0]
 
     @cached_property
@@ -156,7 +154,7 @@ class Engine:
     ) -> list[Hit]:
         """Return the hits for *question*, shape (1, d)."""
         if top < 1:
-            raise UsageError(f"--top {top}: at least one picture has to be asked for")
+            raise UsageError(f"top is {top}, but at least one picture has to be asked for")
         keys = _keys(licence)
         allowed = None if keys is None else self._library.ids_under(keys)
         count = min(max(MIN_CANDIDATES, 2 * top), len(self._index))
@@ -183,7 +181,14 @@ class Engine:
             yield from self._library.describe(ids[start : start + PAGE])
 
     def _command(self) -> str:
-        return f"`python -m embedder --embedder {self.embedder_name}`"
+        """Return the command that makes ready what this engine lacks, with its data folder and index."""
+        defaults = Settings()
+        words = [f"python -m embedder --embedder {self.embedder_name}"]
+        if self._settings.data_dir != defaults.data_dir:
+            words.append(f"--data-dir {self._settings.data_dir}")
+        if self._settings.index != defaults.index:
+            words.append(f"--index {self._settings.index}")
+        return f"`{' '.join(words)}`"
 
 
 def _keys(licence: str | None) -> list[str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TextIO
@@ -21,8 +22,12 @@ COLUMNS: dict[str, Callable[[Hit], str]] = {
     "path": lambda hit: hit.path,
 }
 
-MAX_COLUMN = 60
-"""Characters; on a terminal, longer cells are cut (a URL never is)."""
+COLUMN = {name: place for place, name in enumerate(COLUMNS)}
+
+CUT_TO = {"title": 12, "author": 8, "licences": 8, "path": 12}
+"""Characters that are left of a column where the terminal is narrow; the others are never cut."""
+
+GAP = "  "
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -45,18 +50,18 @@ def _cell(text: str) -> str:
 
 
 def _aligned(rows: list[list[str]]) -> list[list[str]]:
-    widths = [min(MAX_COLUMN, max(map(len, column))) for column in zip(*rows, strict=True)]
-    return [
-        [
-            "  ".join(
-                _fitted(cell, width, name) for cell, width, name in zip(row, widths, rows[0], strict=True)
-            )
-        ]
-        for row in rows
-    ]
+    """Return *rows* as one cell each, columns aligned and cut to what the terminal can show."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    over = sum(widths) + len(GAP) * (len(widths) - 1) - shutil.get_terminal_size().columns
+    # The widest are cut first, addresses never: half an address leads nowhere.
+    while over > 0 and (name := max(CUT_TO, key=lambda name: widths[COLUMN[name]] - CUT_TO[name])):
+        spare = widths[COLUMN[name]] - CUT_TO[name]
+        if spare <= 0:
+            break
+        widths[COLUMN[name]] -= 1
+        over -= 1
+    return [[GAP.join(_fitted(cell, width) for cell, width in zip(row, widths, strict=True))] for row in rows]
 
 
-def _fitted(cell: str, width: int, column: str) -> str:
-    if len(cell) > width and column not in {"page_url", "path"}:
-        cell = cell[: width - 1] + "…"
-    return cell.ljust(width)
+def _fitted(cell: str, width: int) -> str:
+    return (cell if len(cell) <= width else cell[: width - 1] + "…").ljust(width)

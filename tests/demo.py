@@ -28,6 +28,8 @@ from embedder.keras_models import has_tensorflow
 from embedder.weights import vgg16_weights
 from tests.replica import ReplicaServer, Site, build_site
 
+PORT_FILE = "replica-port"
+
 ROOT = Path(__file__).parent.parent
 
 EPILOG = "The site is drawn from a seed by tests/replica; its art, names and words are invented."
@@ -48,7 +50,10 @@ def main(argv: Sequence[str]) -> int:
     settings = Settings.load(data_dir=words.data_dir)
     site = build_site(works=words.works)
     with _serve(site, words.data_dir) as server:
-        talk(f"[1/4] A small OpenGameArt of {len(site.works)} works is at {server.url}")
+        flat = sum("2D Art" in {name for name, _ in work.art_types} for work in site.works)
+        talk(
+            f"[1/4] A small OpenGameArt of {len(site.works)} works, {flat} of them 2D art, is at {server.url} for now"
+        )
         talk("[2/4] Crawl it: pages, files, pictures, catalog")
         # Our own server needs no pauses; OpenGameArt does, and gets them by default.
         _run(
@@ -73,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _serve(site: Site, data_dir: Path) -> ReplicaServer:
     """Serve *site* where it was served before: addresses are what works are known by."""
-    memory = data_dir / "replica-port"
+    memory = data_dir / PORT_FILE
     port = int(memory.read_text()) if memory.exists() else 0
     try:
         server = ReplicaServer(site, port=port)
@@ -148,11 +153,13 @@ def _run(*command: str, data_dir: Path, site_url: str = "") -> None:
 
 
 def _say_more(data_dir: Path) -> None:
+    port = (data_dir / PORT_FILE).read_text()
     talk(f"""
 Ask more, with .venv/bin/python (or after `. .venv/bin/activate`):
   python -m search image PICTURE --data-dir {data_dir}
   python -m search words goblin market --data-dir {data_dir}
   python -m embedder --status --data-dir {data_dir}
+  python -m tests.replica --port {port}       serve the pages that the answers link to
   python -m embedder --add FOLDER          art that you already have
   scrapy crawl oga -a max_pages=1          the real site, politely: 10 s between requests
 `python -m search --help` says the rest; README.md says what it all is.""")

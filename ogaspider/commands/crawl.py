@@ -12,7 +12,7 @@ from scrapy.exceptions import UsageError
 from scrapy.spiderloader import get_spider_loader
 
 from artstore.catalog import Catalog
-from artstore.command import talk
+from artstore.command import INTERRUPTED, talk
 from artstore.errors import OgaError
 from artstore.errors import UsageError as WrongUsage
 from embedder.registry import check_name
@@ -68,11 +68,13 @@ class Command(ScrapyCrawl):
             ) from error
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Crawl; the exit code is 1 where not one page could be read, or the disk was full."""
+        """Crawl; the exit code is 1 where not one page could be read or the disk was full, 130 after Ctrl-C."""
         super().run(args, opts)
         if self._counted:
             stats = self._counted.stats
-            if not stats.get_value("oga/pages") or stats.get_value("finish_reason") == DISK_FULL:
+            if stats.get_value("finish_reason") == "shutdown":
+                self.exitcode = INTERRUPTED
+            elif not stats.get_value("oga/pages") or stats.get_value("finish_reason") == DISK_FULL:
                 self.exitcode = 1
 
     def _create_crawler(self, spidercls: type[Spider] | str) -> Crawler:

@@ -138,7 +138,9 @@ class ArtFilesPipeline(FilesPipeline):
         # Compressed on the way, the length would be another than the one that was announced.
         headers = {"Accept-Encoding": "identity"}
         meta = {"link": link, PART: PartFile(self._root, link.path), MAX_BYTES: self._limit(link)}
-        return Request(link.url, headers=headers, meta=meta | VERBATIM | {"download_timeout": _timeout_s(link)})
+        return Request(
+            link.url, headers=headers, meta=meta | VERBATIM | {"download_timeout": _timeout_s(link)}
+        )
 
     def _limit(self, link: FileLink) -> int:
         """Return how many bytes may come: one more than announced is already too many."""

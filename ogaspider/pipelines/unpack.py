@@ -10,6 +10,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 
 from artstore.catalog import Catalog
+from artstore.models import StoredFile
 from artstore.unpack import find_images
 from ogaspider.ending import Ending
 from ogaspider.items import ArtItem, Item
@@ -28,6 +29,7 @@ class UnpackPipeline:
         self._stats = crawler.stats
         self._catalog = Catalog(self._settings.catalog_path)
         self._ending = Ending(crawler)
+        self._seen: set[StoredFile] = set()
         # Decoding takes memory and a core each: so many at once as may be, however many works are on their way.
         self._places = asyncio.Semaphore(self._settings.decode_threads)
 
@@ -44,7 +46,9 @@ class UnpackPipeline:
         """Look at each stored file that is new."""
         if isinstance(item, ArtItem):
             for stored in item.stored:
-                if not self._catalog.is_examined(stored.path, stored.sha256):
+                if not self._catalog.is_examined(stored.path, stored.sha256) and stored not in self._seen:
+                    # Another work that is on its way may list the same file.
+                    self._seen.add(stored)
                     await self._examine(item, stored.path)
         return item
 

@@ -77,7 +77,7 @@ class OgaSpider(Spider):
             others = range(1, last + 1)
         self.logger.info(
             "listing page %d of %d: %d works to read, %d known (%s announced in all)",
-            page + 1, last + 1, len(due), known, "?" if listing.total is None else listing.total,
+            page + 1, last + 1, len(due), known, "none" if listing.total is None else listing.total,
         )  # fmt: skip
         yield from map(self._work_request, due)
         yield from (self._listing_request(number, last) for number in others)
@@ -105,7 +105,7 @@ class OgaSpider(Spider):
             name: stats.get_value(f"oga/{name}", 0) for name in ("works", "files", "images", "failures")
         }
         self.logger.info(
-            "%s: %d works, %d new files, %d pictures, %d failures (`python -m embedder --status` lists the reasons)",
+            "%s: %d works, %d new files, %d pictures, %d failures (`python -m embedder --failures` lists them)",
             reason, numbers["works"], numbers["files"], numbers["images"], numbers["failures"],
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def test_broken_files_are_failures_of_their_own(tmp_path: Path, art: Path) -> No
     data = tmp_path / "data"
     done = shelf.embedder(data, "--add", art, "--embedder", "colour")
     assert done.returncode == 0
-    assert "2 failures (see --status)" in done.stderr
+    assert "2 failures (see --failures)" in done.stderr
     assert status(data)["embedded by colour"] == COUNT
     assert {what for what in status(data) if what.startswith("failed at")} == {
         "failed at picture: cannot_decode",
@@ -361,3 +362,85 @@ def test_the_data_folder_can_be_moved(data: Path, art: Path, tmp_path: Path) -> 
     Image.effect_noise((20, 20), 99).save(art / "later.png")
     assert shelf.embedder(tmp_path / "elsewhere", "--add", art, "--embedder", "colour").returncode == 0
     assert status(tmp_path / "elsewhere")["embedded by colour"] == COUNT + 1
+
+
+def test_another_folder_of_the_same_name_needs_a_name_of_its_own(
+    data: Path, art: Path, tmp_path: Path
+) -> None:
+    other = shelf.save_noise(tmp_path / "elsewhere" / art.name, 3)
+    (other / "noise-0000.png").rename(other / "sprite-003.png")
+    kept = {path: path.read_bytes() for path in (data / "files").rglob("*.png")}
+    refused = shelf.embedder(data, "--add", other, "--embedder", "colour")
+    assert refused.returncode == 2
+    assert f"another folder called {art.name} was added before" in refused.stderr
+    assert {path: path.read_bytes() for path in (data / "files").rglob("*.png")} == kept
+    named = shelf.embedder(data, "--add", other, "--name", "other", "--embedder", "colour")
+    assert named.returncode == 0
+    assert status(data)["works"] == 2
+    assert {path: path.read_bytes() for path in kept} == kept
+
+
+def test_each_failure_is_printed_with_its_reason(tmp_path: Path, art: Path) -> None:
+    (art / "broken.png").write_bytes(b"no picture")
+    (art / "broken.zip").write_bytes(b"no archive")
+    shelf.embedder(tmp_path / "data", "--add", art, "--embedder", "colour")
+    done = shelf.embedder(tmp_path / "data", "--failures")
+    header, *lines = (line.split("\t") for line in done.stdout.splitlines())
+    assert header == ["stage", "subject", "reason", "detail", "first_at", "last_at", "times"]
+    assert [(line[0], Path(line[1]).name, line[2], line[6]) for line in lines] == [
+        ("picture", "broken.png", "cannot_decode", "1"),
+        ("unpack", "broken.zip", "bad_archive", "1"),
+    ]
+    assert shelf.embedder(tmp_path / "data", "--failures").stdout == done.stdout
+
+
+def test_without_failures_none_are_printed(data: Path) -> None:
+    done = shelf.embedder(data, "--failures")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "embedder: nothing has failed\n")
+
+
+def test_lost_pictures_are_unpacked_again(tmp_path: Path, art: Path) -> None:
+    with zipfile.ZipFile(art / "pack.zip", "w") as pack:
+        pack.write(shelf.save_noise(tmp_path / "noise", 1) / "noise-0000.png", "noise.png")
+    data = tmp_path / "data"
+    shelf.embedder(data, "--add", art, "--embedder", "colour")
+    before = status(data)
+    found = shelf.search(data, "words", "noise").stdout
+    lost = data / "unpacked"
+    kept = {path: path.read_bytes() for path in lost.rglob("*.png")}
+    assert kept
+    shutil.rmtree(lost)
+    done = shelf.embedder(data, "--embedder", "colour", "--reexamine")
+    assert done.returncode == 0
+    assert {path: path.read_bytes() for path in lost.rglob("*.png")} == kept
+    assert status(data) == before
+    assert shelf.search(data, "words", "noise").stdout == found
+
+
+@pytest.mark.parametrize("words", [("--add", "folder", "--status"), ("--forget", "colour", "--failures")])
+def test_commands_that_exclude_each_other_are_refused(data: Path, words: tuple[str, ...]) -> None:
+    done = shelf.embedder(data, *words)
+    assert done.returncode == 2
+    assert "not allowed with argument" in done.stderr
+
+
+def test_lost_features_are_told_even_if_nothing_waits(data: Path) -> None:
+    shutil.rmtree(data / "features")
+    done = shelf.embedder(data, "--embedder", "colour")
+    assert done.returncode == 3
+    assert "--forget NAME" in done.stderr
+
+
+def test_with_nothing_to_embed_no_network_is_loaded(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = shelf.embedder(
+        tmp_path / "data", "--add", empty, "--embedder", "vgg16", OGA_WEIGHTS_DIR=str(tmp_path)
+    )
+    assert (done.returncode, "no pictures to embed yet" in done.stderr) == (0, True)
+
+
+def test_a_variable_that_is_no_setting_is_told(data: Path) -> None:
+    done = shelf.embedder(data, "--status", OGA_EMBEDER="colour")
+    assert done.returncode == 0
+    assert "OGA_EMBEDER is no setting" in done.stderr

@@ -48,7 +48,7 @@ def test_a_picture_finds_itself_first_in_ten_lines_of_tsv(data: Path, sword: Pat
     done = shelf.search(data, "image", sword)
     assert done.returncode == 0
     # Nothing was embedded by the default, so it says whom it asks.
-    assert done.stderr == "search: nothing has been embedded by vgg16; searching with colour\n"
+    assert done.stderr == "search: by colour; nothing has been embedded by vgg16\n"
     rows = table(done.stdout)
     assert len(rows) == 10
     assert rows[0]["path"].endswith("/sword.png") or rows[0]["path"] == "files/sword.png"
@@ -109,9 +109,9 @@ def test_a_licence_filters_every_question(data: Path, sword: Path) -> None:
         (["words", "xyzzy"], 1, "nothing found"),
         (["words", "sword", "--licence", "mit"], 2, "no licence is called 'mit'; there are cc0"),
         (["words", "sword", "--top", "0"], 2, "at least one"),
-        (["image", "no such.png"], 2, "there is no file no such.png"),
+        (["image", "no such.png"], 2, "no such.png is not a file"),
         (["image", "pyproject.toml"], 2, "is no picture that can be read"),
-        (["image", "tests"], 2, "there is no file tests"),
+        (["image", "tests"], 2, "tests is not a file"),
         (["like", "99999999"], 2, "there is no picture 99999999"),
         (["like", "99999999999999999999999"], 2, "there is no picture"),
         (["like", "x"], 2, "invalid int"),
@@ -143,7 +143,7 @@ def test_what_is_not_ready_says_what_to_run(data: Path, sword: Path, tmp_path: P
     shutil.rmtree(copy / "index")
     not_indexed = shelf.search(copy, "image", sword, "--embedder", "colour")
     assert not_indexed.returncode == 3
-    assert "run `python -m embedder --embedder colour`" in not_indexed.stderr
+    assert f"run `python -m embedder --embedder colour --data-dir {copy}`" in not_indexed.stderr
 
 
 def test_a_catalog_that_is_none_is_told_by_name(tmp_path: Path) -> None:

@@ -7,12 +7,19 @@
 Routes
     /art-search-advanced    the listing, oldest or newest first: keys, title, name, field_art_type_tid[],
                             field_art_licenses_tid[], field_art_tags_tid, sort_by, sort_order, items_per_page, page
-    /, /latest              the same rows in another view: not what a crawler of the listing may recognise
+    /, /latest?page=N       the same rows in another view, newest first, 24 a page: not what a crawler of the listing
+                            may recognise
     /latest/rss.xml         the 24 newest works
     /content/SLUG           a work; /node/NUMBER is the same work
-    /sites/default/files/   files; below it `styles/` thumbnails, `license_images/`, `archive/` (of a comment), `moved/`
-    /robots.txt             Drupal's, with a Crawl-delay if asked for
+    /content/COLLECTION     the works in a collection, newest first, 24 a page; its markup is a guess
+    /sites/default/files/   files; below it `styles/` thumbnails, `license_images/`, `archive/` (of a comment), `moved/`,
+                            `elsewhere/` and `loop/` (of redirects), `large/<megabytes>mb.bin` (made while it is sent)
+    /challenge/             what a browser loads and a crawl does not need: `tests.replica.challenge.RESOURCES`
+    /robots.txt             Drupal's, with a Crawl-delay if asked for, or any other text or status
     anything else           404; `/file/*/dlcounter`, `/flag/…` and `/collect/…` stand on pages but must not be requested
+
+Pages and files have ETag and Last-Modified (304), files also Accept-Ranges (206, 416, If-Range).
+`server.log` has who asked for what. `server.change`, `vanish`, `publish` and `fail_everything` make the site live.
 
 Works that show something (`tests.replica.plans` has them all)
     several licences            foundry-starships, brams-sea-chest, reef-counted-twice
@@ -39,10 +46,22 @@ Works that are broken on purpose come last, if asked for
     its bytes   fault-broken-zip, fault-flipped-zip, fault-undecodable-picture, fault-cut-picture, fault-bad-crc,
                 fault-evil-names
     its page    fault-page-unrecognised, fault-page-missing, fault-page-error
+
+Still later come those of `more_faults=True`: fault-gone-file has `fault-gone.png` and, where that cannot be had at all,
+its good neighbour `fault-gone-good.png`, and so on; `tests.replica.faults` says what each does
+    a file      fault-gone-file (410), fault-busy-file (429 once, Retry-After: 1), fault-unavailable-file (503 once,
+                Retry-After as a date), fault-foreign-file (redirect to localhost), fault-loop-file, fault-reset-file
+                (half, then RST, every time), fault-cut-off-file (a third at a time, twice; Range gets the rest),
+                fault-endless-file (chunked, until the visitor leaves or 64 MB), fault-oversized-file (6 MB for 2 kB)
+    its page    fault-gone-page, fault-busy-page, fault-unavailable-page, fault-loop-page, fault-broken-markup (readable),
+                fault-challenge-page and fault-challenge-page-503 (shown once a script has set `js_ok=1`)
+
+Last, with `large_mb=N`, comes large-file, whose file is of N million bytes.
 """
 
 from tests.replica.catalogue import build_site
+from tests.replica.log import Entry
 from tests.replica.server import ReplicaServer
 from tests.replica.site import ReplicaComment, ReplicaFile, ReplicaWork, Site
 
-__all__ = ["ReplicaComment", "ReplicaFile", "ReplicaServer", "ReplicaWork", "Site", "build_site"]
+__all__ = ["Entry", "ReplicaComment", "ReplicaFile", "ReplicaServer", "ReplicaWork", "Site", "build_site"]

@@ -32,12 +32,24 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seed", type=int, default=2021, help="everything follows from it (default: 2021)")
     made.add_argument("--crawl-delay", type=float, metavar="S", help="seconds for Crawl-delay in robots.txt")
     made.add_argument("--faults", action="store_true", help="append works that are broken on purpose")
+    made.add_argument(
+        "--more-faults", action="store_true", help="append works that need patience, limits or a browser"
+    )
+    made.add_argument(
+        "--large-mb", type=int, metavar="N", help="append a work with one file of N million bytes"
+    )
     return made
 
 
 def main() -> int:
     arguments = parser().parse_args()
-    site = build_site(arguments.seed, arguments.works, faults=arguments.faults)
+    site = build_site(
+        arguments.seed,
+        arguments.works,
+        faults=arguments.faults,
+        more_faults=arguments.more_faults,
+        large_mb=arguments.large_mb,
+    )
     stopped = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())

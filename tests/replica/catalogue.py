@@ -15,11 +15,20 @@ from urllib.parse import quote, unquote
 import numpy as np
 from PIL import Image
 
-from tests.replica import words
+from tests.replica import large, words
 from tests.replica.archives import PACKS
 from tests.replica.art import FORMS, Artist, enlarged, png, saved
-from tests.replica.plans import FAULT_PLANS, PLANS, Plan
-from tests.replica.site import Content, ReplicaComment, ReplicaFile, ReplicaWork, Site
+from tests.replica.plans import FAULT_PLANS, MORE_FAULT_PLANS, PLANS, Plan
+from tests.replica.site import (
+    FIRST_NODE,
+    MOVES,
+    NODE_STEP,
+    Content,
+    ReplicaComment,
+    ReplicaFile,
+    ReplicaWork,
+    Site,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
@@ -43,16 +52,29 @@ MIMES = {
     "rar": "application/x-rar-compressed",
     "gz": "application/x-gzip",
     "ogg": "audio/ogg",
+    "bin": "application/octet-stream",
 }
+
+OVERSIZE_BYTES = 6_000_000
+"""What an oversized file has behind its picture: thousands of times what its page declares."""
 
 SORRY = (
     b"<!DOCTYPE html><html><head><title>One moment</title></head><body><p>Come back later.</p></body></html>"
 )
 
+
+def static(artist: Artist, variant: int) -> bytes:
+    """A picture of noise: 300 kB that nothing makes shorter."""
+    noise = np.frombuffer(artist.rng(5, variant).bytes(320 * 320 * 3), np.uint8)
+    return saved(Image.fromarray(noise.reshape(320, 320, 3)))
+
+
 SPOILED: dict[str, Callable[[Artist, int], bytes]] = {
     "html": lambda _artist, _variant: SORRY,
     "noise": lambda artist, variant: artist.rng(9, variant).bytes(900),
     "cut": lambda artist, variant: png(artist, variant)[:-400],
+    "static": static,
+    "padded": lambda artist, variant: png(artist, variant) + artist.rng(6, variant).bytes(OVERSIZE_BYTES),
 }
 
 MAKERS = FORMS | PACKS | SPOILED
@@ -89,6 +111,10 @@ def free(name: str, taken: Container[str], joint: str) -> str:
     return name
 
 
+def mime_of(name: str) -> str:
+    return MIMES.get(name.rpartition(".")[2].lower(), "application/octet-stream")
+
+
 class Catalogue:
     """Grows the works in order and remembers which names are taken."""
 
@@ -97,10 +123,19 @@ class Catalogue:
         self.works: list[ReplicaWork] = []
         self.files: dict[str, ReplicaFile] = {}
         self.slugs: dict[str, ReplicaWork] = {}
+        self.next_index = 0
+
+    @classmethod
+    def after(cls, site: Site) -> Catalogue:
+        """The catalogue in which *site* ends: what is added is newer than all that it has."""
+        made = cls(site.seed)
+        made.works, made.files, made.slugs = list(site.works), dict(site.files), dict(site.by_slug)
+        made.next_index = site.next_index
+        return made
 
     def add(self, plan: Plan | None) -> None:
         """Append one work: as planned, or invented from its number."""
-        index = len(self.works)
+        index, self.next_index = self.next_index, self.next_index + 1
         rng = np.random.default_rng([self.seed, index])
         plan = plan or invented(rng, index)
         work = Drawing(self, plan, index, rng).work()
@@ -121,6 +156,13 @@ def invented(rng: Generator, index: int) -> Plan:
     )
     files = (f"{form}:{name}.{suffix_of(form)}" for form, name in zip(forms, names, strict=False))
     return Plan(title, theme.kind, tuple(files))
+
+
+def large_plan(megabytes: int) -> Plan:
+    """A work of one file, which the server makes while it sends it; its `content` would be all of it in memory."""
+    return Plan(
+        "Large file", "gem", (f"large:{large.name(megabytes)}",), previews="none", claimed_bytes=large.size(megabytes)
+    )  # fmt: skip
 
 
 def suffix_of(form: str) -> str:
@@ -144,7 +186,7 @@ class Drawing:
         plan, rng = self.plan, self.rng
         files = tuple(self.art())
         return ReplicaWork(
-            node_id=1200 + self.index * 9 + int(rng.integers(0, 8)),
+            node_id=FIRST_NODE + self.index * NODE_STEP + int(rng.integers(0, 8)),
             slug=self.slug(),
             title=plan.title,
             author=self.author(),
@@ -193,7 +235,7 @@ class Drawing:
     ) -> ReplicaFile:
         """Give the file a number and a free name on the server."""
         stored = free(name, self.catalogue.files, "_")
-        mime, upload = MIMES[stored.rpartition(".")[2].lower()], name.removeprefix("archive/")
+        mime, upload = mime_of(stored), name.removeprefix("archive/").removeprefix(large.FOLDER)
         file = ReplicaFile(
             stored, next(self.fids), mime, upload, self.posted_at, Content(make), fault, claimed_bytes
         )
@@ -203,13 +245,16 @@ class Drawing:
     def art(self) -> Iterator[ReplicaFile]:
         plan = self.plan
         for variant, (form, _, name) in enumerate(spec.partition(":") for spec in plan.files):
-            make = partial(MAKERS[form], self.artist, variant)
-            if variant or not plan.file_fault:
+            if form == "large":
+                make = partial(large.whole, name)
+            else:
+                make = partial(MAKERS[form], self.artist, variant)
+            if variant:
                 yield self.put(name, make)
                 continue
             yield self.put(name, make, plan.file_fault, plan.claimed_bytes)
-            if plan.file_fault == "redirect":
-                self.put(f"moved/{name}", make)
+            if plan.file_fault and plan.file_fault in MOVES:
+                self.put(f"{MOVES[plan.file_fault]}/{name}", make)
         if plan.shares:
             yield self.catalogue.files[plan.shares]
 
@@ -238,11 +283,23 @@ class Drawing:
             yield ReplicaComment(author, self.posted_at + timedelta(days=number + 1), said, file)
 
 
-def build_site(seed: int = 2021, works: int = 64, *, faults: bool = False) -> Site:
-    """The site of *works* works, oldest first, and behind them those that are broken on purpose."""
+def build_site(
+    seed: int = 2021,
+    works: int = 64,
+    *,
+    faults: bool = False,
+    more_faults: bool = False,
+    large_mb: int | None = None,
+) -> Site:
+    """The site of *works* works, oldest first; behind them those that are broken on purpose, and one of a large file.
+
+    *more_faults* are those that a crawler without patience, limits and a browser does not come to the end of.
+    """
     catalogue = Catalogue(seed)
     for index in range(works):
         catalogue.add(PLANS[index] if index < len(PLANS) else None)
-    for plan in FAULT_PLANS if faults else ():
+    for plan in (*(FAULT_PLANS if faults else ()), *(MORE_FAULT_PLANS if more_faults else ())):
         catalogue.add(plan)
+    if large_mb is not None:
+        catalogue.add(large_plan(large_mb))
     return Site.of(seed, tuple(catalogue.works), catalogue.files)

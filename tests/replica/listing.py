@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl, urlencode
 from tests.replica.pages import field, framed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from tests.replica.site import ReplicaWork
+    from tests.replica.site import Collection, ReplicaWork
 
 PAGE_SIZES = (24, 48, 72, 96, 120, 144)
 
@@ -46,6 +46,11 @@ class Query:
         wanted = self.text("items_per_page")
         return int(wanted) if wanted in map(str, PAGE_SIZES) else PAGE_SIZES[0]
 
+    @property
+    def page_only(self) -> Query:
+        """This page of everything."""
+        return Query((("page", str(self.page)),) if self.page else ())
+
     def at_page(self, page: int) -> str:
         """The same search elsewhere, with arrays numbered as the site's own links have them."""
         seen: dict[str, int] = {}
@@ -65,36 +70,66 @@ def words_of(text: str) -> set[str]:
     return set(re.findall(r"\w+", text.lower()))
 
 
-def has_tags(work: ReplicaWork, query: Query) -> bool:
+def tag_test(query: Query) -> Callable[[ReplicaWork], bool] | None:
     wanted = {tag.strip().lower() for tag in query.text("field_art_tags_tid").split(",") if tag.strip()}
-    have = {tag.lower() for tag in work.tags}
     if not wanted:
-        return True
+        return None
     operator = query.text("field_art_tags_tid_op")
-    if operator == "not":
-        return not wanted & have
-    return wanted <= have if operator == "and" else bool(wanted & have)
+
+    def passes(work: ReplicaWork) -> bool:
+        have = {tag.lower() for tag in work.tags}
+        if operator == "not":
+            return not wanted & have
+        return wanted <= have if operator == "and" else bool(wanted & have)
+
+    return passes
 
 
-def asked_for(work: ReplicaWork, query: Query) -> bool:
-    """Whether a work passes every condition of the query."""
+def names(work: ReplicaWork) -> str:
+    """Whom a search for a name finds the work by: its author and who sent it in."""
+    return work.author.name if work.submitter is None else f"{work.author.name}\n{work.submitter.name}"
+
+
+def tests_of(query: Query) -> list[Callable[[ReplicaWork], bool]]:
+    """The conditions of the query, all of which a work must pass; what is asked of every work is read once."""
     types, licences = query.numbers("field_art_type_tid"), query.numbers("field_art_licenses_tid")
-    names = work.author.name if work.submitter is None else f"{work.author.name}\n{work.submitter.name}"
-    return (
-        (not types or any(kind.tid in types for kind in work.art_types))
-        and (not licences or any(licence.tid in licences for licence in work.licences))
-        and words_of(query.text("keys")) <= words_of(" ".join((work.title, *work.tags)))
-        and query.text("title").lower() in work.title.lower()
-        and query.text("name").lower() in names.lower()
-        and has_tags(work, query)
-    )
+    keys, title, name = words_of(query.text("keys")), query.text("title").lower(), query.text("name").lower()
+    tests: list[Callable[[ReplicaWork], bool]] = []
+    if types:
+        tests.append(lambda work: any(kind.tid in types for kind in work.art_types))
+    if licences:
+        tests.append(lambda work: any(licence.tid in licences for licence in work.licences))
+    if keys:
+        tests.append(lambda work: keys <= words_of(" ".join((work.title, *work.tags))))
+    if title:
+        tests.append(lambda work: title in work.title.lower())
+    if name:
+        tests.append(lambda work: name in names(work).lower())
+    has_tags = tag_test(query)
+    return [*tests, has_tags] if has_tags else tests
+
+
+def score(work: ReplicaWork, keys: set[str]) -> int:
+    """Our own relevance: a word of the title counts three times as much as one of the tags."""
+    return 3 * len(keys & words_of(work.title)) + len(keys & words_of(" ".join(work.tags)))
 
 
 def found(works: Sequence[ReplicaWork], query: Query) -> list[ReplicaWork]:
-    """All works that the query asks for, in its order: newest first unless it says otherwise."""
-    hits = [work for work in works if asked_for(work, query)]
-    by_favourites = query.text("sort_by") == "count"
-    hits.sort(key=lambda work: work.favourites if by_favourites else work.node_id)
+    """All works that the query asks for, newest first unless it says otherwise.
+
+    `sort_by` is created, count (favourites), score (relevance of `keys`) or totalcount (views); anything else is created.
+    Among equals the older work comes first, with sort_order=ASC; without it everything is the other way round.
+    """
+    tests, keys = tests_of(query), words_of(query.text("keys"))
+    hits = [work for work in works if all(test(work) for test in tests)]
+    hits.sort(key=lambda work: work.node_id)
+    match query.text("sort_by"):
+        case "count":
+            hits.sort(key=lambda work: work.favourites)
+        case "score":
+            hits.sort(key=lambda work: score(work, keys))
+        case "totalcount":
+            hits.sort(key=lambda work: work.views)
     return hits if query.text("sort_order").upper() == "ASC" else hits[::-1]
 
 
@@ -161,19 +196,46 @@ def pager(path: str, query: Query, pages: int) -> str:
     )
 
 
-def listing_page(works: Sequence[ReplicaWork], path: str, text: str, base: str) -> str:
-    """`/art-search-advanced` and `/latest`, for the query string *text*. Beyond the last page there are no rows."""
-    query = Query.parse(text)
-    hits, size = found(works, query), query.page_size
+def rows_and_pager(hits: Sequence[ReplicaWork], path: str, query: Query, base: str) -> str:
+    """One page of *hits*, what it is of all, and the way to the others; nothing beyond the last page."""
+    size = query.page_size
     shown = hits[query.page * size : (query.page + 1) * size]
+    if not shown:
+        return ""
     first = query.page * size + 1
-    display = "search_art_advanced" if path == "/art-search-advanced" else "latest_art"
     rows = "".join(row(work, place, len(shown), base) for place, work in enumerate(shown, 1))
-    header = f'      <div class="view-header">\n      Displaying {first} - {first + len(shown) - 1} of {len(hits)}    </div>\n'
-    content = f'{header}      <div class="view-content">\n{rows}    </div>\n' if shown else ""
+    return (
+        f'      <div class="view-header">\n      Displaying {first} - {first + len(shown) - 1} of {len(hits)}    </div>\n'
+        f'      <div class="view-content">\n{rows}    </div>\n{pager(path, query, -(-len(hits) // size))}'
+    )
+
+
+def listing_page(works: Sequence[ReplicaWork], path: str, text: str, base: str) -> str:
+    """`/art-search-advanced` for the query string *text*; of `/` and `/latest` only the page number is heard."""
+    query = Query.parse(text)
+    display = "search_art_advanced"
+    if path != "/art-search-advanced":
+        query, display = query.page_only, "latest_art"
     main = (
         "<div class='pagetitle'><h2>Search Art</h2></div>\n"
         f'<div class="view view-art view-id-art view-display-id-{display} view-dom-id-0f1e2d3c4b5a69788796a5b4c3d2e1f0">\n'
-        f"{content}{pager(path, query, -(-len(hits) // size)) if shown else ''}</div>"
+        f"{rows_and_pager(found(works, query), path, query, base)}</div>"
     )
     return framed("Search Art", "page-art-search-advanced", main)
+
+
+def collection_page(works: Sequence[ReplicaWork], collection: Collection, text: str, base: str) -> str:
+    """`/content/COLLECTION`: the works in it, newest first, 24 a page.
+
+    A guess: no page of a collection is among what is known of the site. Rows are those of a listing.
+    """
+    query = Query.parse(text).page_only
+    hits = found([work for work in works if collection in work.collections], query)
+    title = field("title", "ds", "", [f"<h2>{escape(collection.title)}</h2>"], ' property="dc:title"')
+    main = (
+        f'<div about="{collection.path}" class="ds-1col node node-art-collection view-mode-full clearfix ">\n{title}\n'
+        '<div class="view view-collection view-id-collection view-display-id-collection_art">\n'
+        f"{rows_and_pager(hits, collection.path, query, base)}</div></div>"
+    )
+    head = f'<link rel="canonical" href="{base}{collection.path}" />\n'
+    return framed(collection.title, "page-node page-node- node-type-art-collection", main, head)

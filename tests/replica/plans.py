@@ -106,3 +106,22 @@ FAULT_PLANS = (
     Plan("Fault: page missing", "gem", ("png:fault-page-missing.png",), fault="missing"),
     Plan("Fault: page error", "gem", ("png:fault-page-error.png",), fault="error"),
 )  # fmt: skip
+
+MORE_FAULT_PLANS = (
+    Plan("Fault: gone file", "gem", ("png:fault-gone.png", "png:fault-gone-good.png"), file_fault="gone"),
+    Plan("Fault: gone page", "gem", ("png:fault-gone-page.png",), fault="gone"),
+    Plan("Fault: busy file", "gem", ("png:fault-busy.png",), file_fault="busy"),
+    Plan("Fault: busy page", "gem", ("png:fault-busy-page.png",), fault="busy"),
+    Plan("Fault: unavailable file", "gem", ("png:fault-unavailable.png",), file_fault="unavailable"),
+    Plan("Fault: unavailable page", "gem", ("png:fault-unavailable-page.png",), fault="unavailable"),
+    Plan("Fault: foreign file", "gem", ("png:fault-foreign.png", "png:fault-foreign-good.png"), file_fault="foreign"),
+    Plan("Fault: loop file", "gem", ("png:fault-loop.png", "png:fault-loop-good.png"), file_fault="loop"),
+    Plan("Fault: loop page", "gem", ("png:fault-loop-page.png",), fault="loop"),
+    Plan("Fault: reset file", "gem", ("static:fault-reset.png", "png:fault-reset-good.png"), file_fault="reset"),
+    Plan("Fault: cut-off file", "gem", ("static:fault-cut-off.png",), previews="own", file_fault="cut-off"),
+    Plan("Fault: endless file", "gem", ("png:fault-endless.png", "png:fault-endless-good.png"), file_fault="endless"),
+    Plan("Fault: oversized file", "gem", ("padded:fault-oversized.png", "png:fault-oversized-good.png"), file_fault="oversized", claimed_bytes=2_048),
+    Plan("Fault: broken markup", "gem", ("png:fault-markup.png", "png:fault markup <2>.png"), tags=("a < b", "8 & 16"), notice=NOTICE, previews="own", fault="markup"),
+    Plan("Fault: challenge page", "gem", ("png:fault-challenge.png",), previews="own", fault="challenge"),
+    Plan("Fault: challenge page 503", "gem", ("png:fault-challenge-503.png",), previews="own", fault="challenge-503"),
+)  # fmt: skip

@@ -1,82 +1,23 @@
-"""The fake site on a loopback port: threads, keep-alive, conditional requests, and a list of what was asked for."""
+"""The fake site on a loopback port: threads, keep-alive, and a list of what was asked for; it may change as it runs."""
 
 from __future__ import annotations
 
 import socket
 import sys
-import time
-from email.utils import parsedate_to_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from tests.replica.answers import Answer, Answers
+from tests.replica import living
+from tests.replica.answers import Answers
+from tests.replica.handler import Handler
+from tests.replica.log import Entry, Log
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
 
-    from tests.replica.site import Site
-
-
-class Handler(BaseHTTPRequestHandler):
-    """One connection. A response leaves in one write: the buffer is flushed when the request is done."""
-
-    protocol_version = "HTTP/1.1"
-    server_version = "ReplicaOGA"
-    wbufsize = 1 << 16
-    disable_nagle_algorithm = True
-    server: Listener
-
-    def do_GET(self) -> None:
-        self.respond(body_too=True)
-
-    def do_HEAD(self) -> None:
-        self.respond(body_too=False)
-
-    def respond(self, *, body_too: bool) -> None:
-        self.server.note(self.command, self.path, self.headers.get("User-Agent", ""))
-        host = self.headers.get("Host") or f"127.0.0.1:{self.server.server_port}"
-        answer = self.server.answers.answer(self.path, f"http://{host}")
-        time.sleep(self.server.latency_s + answer.wait_s)
-        if answer.status == 200 and self.is_known(answer):
-            answer = Answer(304, answer.mime, b"", answer.etag, answer.modified_at)
-        self.send_head(answer)
-        if body_too:
-            self.send_body(answer)
-
-    def is_known(self, answer: Answer) -> bool:
-        """Whether the visitor has this version already; a date counts only if no tag is sent."""
-        tags = self.headers.get("If-None-Match")
-        if tags is not None:
-            held = {tag.strip().removeprefix("W/") for tag in tags.split(",")}
-            return bool(answer.etag) and bool(held & {answer.etag, "*"})
-        since = self.headers.get("If-Modified-Since")
-        if since is None or answer.modified_at is None:
-            return False
-        try:
-            return answer.modified_at.replace(microsecond=0) <= parsedate_to_datetime(since)
-        except (TypeError, ValueError):
-            return False
-
-    def send_head(self, answer: Answer) -> None:
-        headers = {"ETag": answer.etag, "Last-Modified": answer.last_modified} | answer.headers
-        if answer.status != 304:
-            headers |= {"Content-Type": answer.mime, "Content-Length": str(len(answer.body))}
-        self.send_response(answer.status)
-        for name, value in headers.items():
-            if value:
-                self.send_header(name, value)
-        self.end_headers()
-
-    def send_body(self, answer: Answer) -> None:
-        if answer.sent_bytes is None:
-            self.wfile.write(answer.body)
-            return
-        self.wfile.write(answer.body[: answer.sent_bytes])
-        self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing: tests read `ReplicaServer.requests`."""
+    from tests.replica.site import ReplicaWork, Site
 
 
 class Listener(ThreadingHTTPServer):
@@ -89,17 +30,9 @@ class Listener(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.answers = answers
         self.latency_s = latency_s
+        self.log = Log()
         self.lock = Lock()
-        self.noted: list[tuple[str, str]] = []
-        self.noted_at: list[float] = []
-        self.agents: set[str] = set()
         self.open: set[socket.socket] = set()
-
-    def note(self, method: str, target: str, agent: str) -> None:
-        with self.lock:
-            self.noted.append((method, target))
-            self.noted_at.append(time.monotonic())
-            self.agents.add(agent)
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
         connection, address = super().get_request()
@@ -132,14 +65,24 @@ class ReplicaServer:
     """Serves a `Site` on 127.0.0.1 from the moment it is made until :meth:`close`, best used in a `with`.
 
     Port 0 takes a free port. Raises OSError if the port is taken. *latency_s* delays every answer; *crawl_delay_s* puts
-    a `Crawl-delay` into robots.txt.
+    a `Crawl-delay` into robots.txt, *robots* is another text for it, *robots_status* what it answers. With
+    *challenge_status* (200 or 503) every page is behind the challenge of `tests.replica.challenge`.
     """
 
     def __init__(
-        self, site: Site, port: int = 0, crawl_delay_s: float | None = None, latency_s: float = 0.0
+        self,
+        site: Site,
+        port: int = 0,
+        crawl_delay_s: float | None = None,
+        latency_s: float = 0.0,
+        *,
+        robots: str | None = None,
+        robots_status: int = 200,
+        challenge_status: int | None = None,
     ) -> None:
-        self.site = site
-        self.listener = Listener(port, Answers(site, crawl_delay_s), latency_s)
+        answers = Answers(site, crawl_delay_s, robots, robots_status, challenge_status)
+        self.listener = Listener(port, answers, latency_s)
+        self.changing = Lock()
         self.thread = Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True, name="replica")
         self.thread.start()
 
@@ -149,29 +92,69 @@ class ReplicaServer:
         return f"http://127.0.0.1:{self.listener.server_port}"
 
     @property
+    def site(self) -> Site:
+        """The site as it is now."""
+        return self.listener.answers.site
+
+    @property
+    def log(self) -> list[Entry]:
+        """Every request so far, in the order of arrival; a copy."""
+        return self.listener.log.copy()
+
+    @property
     def requests(self) -> list[tuple[str, str]]:
         """(method, target as sent) of every request so far, in the order of arrival; a copy."""
-        with self.listener.lock:
-            return list(self.listener.noted)
+        return [(entry.method, entry.target) for entry in self.log]
 
     @property
     def times(self) -> list[float]:
         """When each of :attr:`requests` arrived, in seconds of a clock that only runs forward; a copy."""
-        with self.listener.lock:
-            return list(self.listener.noted_at)
+        return [entry.time_s for entry in self.log]
 
     @property
     def user_agents(self) -> set[str]:
         """What the visitors so far called themselves; a copy."""
-        with self.listener.lock:
-            return set(self.listener.agents)
+        return {entry.user_agent for entry in self.log}
 
     def forget_requests(self) -> None:
-        """Begin :attr:`requests`, :attr:`times` and :attr:`user_agents` anew."""
-        with self.listener.lock:
-            self.listener.noted.clear()
-            self.listener.noted_at.clear()
-            self.listener.agents.clear()
+        """Begin :attr:`log`, and with it :attr:`requests`, :attr:`times` and :attr:`user_agents`, anew."""
+        self.listener.log.forget()
+
+    def change(
+        self,
+        slug: str,
+        *,
+        title: str | None = None,
+        tags: Iterable[str] | None = None,
+        add_file: tuple[str, bytes] | None = None,
+        remove_file: str | None = None,
+        replace_file: tuple[str, bytes] | None = None,
+    ) -> ReplicaWork:
+        """Change a work, give it a file (name, bytes), take one away or put other bytes under its name.
+
+        A file that no work shows any more is not found; an added one may get another name than asked for. Returns the
+        new work. Raises KeyError for a work or a file that is not there.
+        """
+        kept_tags = None if tags is None else tuple(tags)
+        change = living.Change(title, kept_tags, add_file, remove_file, replace_file)
+        with self.changing:
+            self.listener.answers.site = living.changed(self.site, slug, change)
+            return self.site.work(slug)
+
+    def vanish(self, slug: str) -> None:
+        """Take a work away: its page is not found and no listing has it; its files stay. Raises KeyError."""
+        with self.changing:
+            self.listener.answers.site = living.without(self.site, slug)
+
+    def publish(self, count: int = 1) -> tuple[ReplicaWork, ...]:
+        """Add works, newer than all others, and return them."""
+        with self.changing:
+            self.listener.answers.site = living.grown(self.site, count)
+            return self.site.works[-count:] if count else ()
+
+    def fail_everything(self, status: int | Literal["reset"] | None) -> None:
+        """Answer everything but robots.txt with an error of this status, or reset the connection; None ends it."""
+        self.listener.answers.failing = status
 
     def close(self) -> None:
         """Stop serving and end every connection; a second call does nothing."""

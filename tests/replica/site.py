@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
@@ -18,12 +18,23 @@ if TYPE_CHECKING:
 
 FILES_PATH = "/sites/default/files/"
 
-FileFault = Literal[
-    "missing", "forbidden", "flaky", "truncated", "wrong-length", "html", "slow", "redirect", "broken", "evil"
-]
-"""What is wrong with a file; the last two are in its bytes, the others in how it is served."""
+FIRST_NODE, NODE_STEP = 1200, 9
+"""The number of a work is the first, a step for each work before it, and less than a step of chance."""
 
-WorkFault = Literal["unrecognised", "missing", "error"]
+FileFault = Literal[
+    "missing", "forbidden", "flaky", "truncated", "wrong-length", "html", "slow", "redirect", "broken", "evil",
+    "gone", "busy", "unavailable", "foreign", "loop", "reset", "cut-off", "endless", "oversized",
+]  # fmt: skip
+"""What is wrong with a file; `broken` and `evil` are in its bytes, the others in how it is served."""
+
+MOVES: Final[Mapping[FileFault, str]] = {"redirect": "moved", "foreign": "elsewhere"}
+"""The folders in which the files lie that redirects lead to."""
+
+WorkFault = Literal[
+    "unrecognised", "missing", "error",
+    "gone", "busy", "unavailable", "loop", "markup", "challenge", "challenge-503",
+]  # fmt: skip
+"""What is wrong with the page of a work; `tests.replica.faults` says which of them pass."""
 
 
 class Licence(NamedTuple):
@@ -139,10 +150,21 @@ class ReplicaWork:
     copyright_notice: str | None = None
     withheld: bool = False
     fault: WorkFault | None = None
+    changed_at: datetime | None = None
+    """When a living site last changed the work; its page does not show it, but its `Last-Modified` does."""
 
     @property
     def path(self) -> str:
         return f"/content/{self.slug}"
+
+    @property
+    def modified_at(self) -> datetime:
+        return self.changed_at or self.posted_at
+
+    @property
+    def views(self) -> int:
+        """How often the page was seen, which searches sort by (`totalcount`) and no page shows."""
+        return self.node_id * 7919 % 10_007
 
     @property
     def author_name(self) -> str:
@@ -174,11 +196,28 @@ class Site:
     by_slug: Mapping[str, ReplicaWork] = field(repr=False)
     """Works by their decoded slug."""
     by_node: Mapping[int, ReplicaWork] = field(repr=False)
+    collections: Mapping[str, Collection] = field(repr=False)
+    """Collections that some work is in, by their decoded slug."""
+    next_index: int
+    """The place of the next work, counted with those that are gone: no number is given twice."""
+    modified_at: datetime | None = None
+    """When the last work was posted, changed or taken away; None for a site that never had any."""
 
     @classmethod
-    def of(cls, seed: int, works: tuple[ReplicaWork, ...], files: Mapping[str, ReplicaFile]) -> Site:
+    def of(
+        cls,
+        seed: int,
+        works: tuple[ReplicaWork, ...],
+        files: Mapping[str, ReplicaFile],
+        changed_at: datetime | None = None,
+        least_index: int = 0,
+    ) -> Site:
         by_slug = {unquote(work.slug): work for work in works}
-        return cls(seed, works, files, by_slug, {work.node_id: work for work in works})
+        by_node = {work.node_id: work for work in works}
+        collections = {unquote(each.slug): each for work in works for each in work.collections}
+        days = [work.modified_at for work in works] + ([changed_at] if changed_at else [])
+        index = max([least_index, *((number - FIRST_NODE) // NODE_STEP + 1 for number in by_node)])
+        return cls(seed, works, files, by_slug, by_node, collections, index, max(days, default=None))
 
     def work(self, slug: str) -> ReplicaWork:
         """The work with this slug, encoded or not. Raises KeyError."""

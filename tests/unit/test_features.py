@@ -73,7 +73,7 @@ def test_nothing_is_read_from_nothing(tmp_path: Path) -> None:
 
 def test_rows_that_are_not_there_are_refused(tmp_path: Path) -> None:
     written(tmp_path, unit_vectors(2, DIM))
-    with pytest.raises(Mismatch, match="has 2 rows, but the catalog names row 2"):
+    with pytest.raises(Mismatch, match="has 2 rows of 3 that the catalog names"):
         read(tmp_path, 0, 2)
 
 

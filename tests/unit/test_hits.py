@@ -9,7 +9,7 @@ import pytest
 from artstore.library import ImageRecord
 from artstore.models import Licence
 from search.hits import Hit
-from search.output import COLUMNS, MAX_COLUMN, write_hits
+from search.output import COLUMNS, write_hits
 
 CC0 = Licence("cc0", "CC0", "http://creativecommons.org/publicdomain/zero/1.0/")
 BY = Licence("cc-by-4.0", "CC-BY 4.0", "https://creativecommons.org/licenses/by/4.0/")
@@ -114,13 +114,28 @@ def test_no_hits_are_a_header_alone() -> None:
     assert written(as_json=True) == ""
 
 
-def test_on_a_terminal_columns_are_aligned_and_long_titles_cut_but_never_a_url() -> None:
+@pytest.mark.parametrize("columns", [80, 120, 400])
+def test_on_a_terminal_columns_are_aligned_and_cut_to_it_but_never_a_url(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
     out = Terminal()
-    long_url = "https://opengameart.org/content/" + "x" * 200
-    write_hits([HIT, replace(HIT, title="T" * 100, work_url=long_url)], out, as_json=False)
+    long_title = replace(HIT, title="T" * 100)
+    write_hits([HIT, long_title], out, as_json=False)
     header, first, second = out.getvalue().splitlines()
     assert "\t" not in out.getvalue()
     assert header.index("author") == first.index("Ada") == second.index("Ada")
-    assert "T" * (MAX_COLUMN - 1) + "…" in second
-    assert "T" * MAX_COLUMN not in second
-    assert long_url in second
+    assert str(HIT.work_url) in first
+    if columns == 400:
+        assert "T" * 100 in second
+    else:
+        assert "T…" in second
+        assert second.index("Ada") < 60
+
+
+def test_an_address_is_whole_however_narrow_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    out = Terminal()
+    long_url = "https://opengameart.org/content/" + "x" * 200
+    write_hits([replace(HIT, work_url=long_url)], out, as_json=False)
+    assert long_url in out.getvalue()

@@ -6,49 +6,16 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from email.message import Message
 from http.client import IncompleteRead
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import pytest
 from parsel import Selector, SelectorList
 from PIL import Image
 
 from tests.replica import ReplicaServer, Site, build_site
-
-LISTING = "/art-search-advanced"
-
-
-class Reply(NamedTuple):
-    status: int
-    headers: Message
-    body: bytes
-
-
-def get(url: str, method: str = "GET", **headers: str) -> Reply:
-    request = Request(url, headers=headers, method=method)  # noqa: S310 - our own loopback server
-    try:
-        with urlopen(request, timeout=10) as response:  # noqa: S310
-            return Reply(response.status, response.headers, response.read())
-    except HTTPError as error:
-        with error:
-            return Reply(error.code, error.headers, error.read())
-
-
-def page(server: ReplicaServer, path: str) -> Selector:
-    return Selector(get(server.url + path).body.decode())
-
-
-def rows(server: ReplicaServer, query: str) -> list[str]:
-    return (
-        page(server, f"{LISTING}?{query}")
-        .css(".views-row.art-previews-inline .art-preview-title a::attr(href)")
-        .getall()
-    )
+from tests.replica.visiting import LISTING, get, page, rows
 
 
 def items(selector: Selector, name: str) -> SelectorList[Selector]:
@@ -223,9 +190,9 @@ def test_a_file_may_belong_to_two_works_and_a_withheld_work_lists_none(
 def test_what_a_visitor_holds_already_is_not_sent_again(site: Site, server: ReplicaServer) -> None:
     for path in (site.file("planet.png").url_path, "/content/talked-about", LISTING):
         first = get(server.url + path)
-        assert get(server.url + path, **{"If-None-Match": first.headers["ETag"]}).status == 304
-        assert get(server.url + path, **{"If-Modified-Since": first.headers["Last-Modified"]}).status == 304
-        assert get(server.url + path, **{"If-None-Match": '"another"'}).body == first.body
+        assert get(server.url + path, If_None_Match=first.headers["ETag"]).status == 304
+        assert get(server.url + path, If_Modified_Since=first.headers["Last-Modified"]).status == 304
+        assert get(server.url + path, If_None_Match='"another"').body == first.body
         head = get(server.url + path, "HEAD")
         assert (head.body, int(head.headers["Content-Length"])) == (b"", len(first.body))
 

@@ -1,0 +1,24 @@
+"""Look for the pictures in stored files that wait for it.
+
+The crawl and an added folder look at each file on its way; here it is done for
+those that were left: after a crash, or when everything is to be looked at again
+because ``unpacked/`` was lost or a newer version reads more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from artstore.catalog import Catalog
+from artstore.models import Findings
+from artstore.settings import Settings
+from artstore.unpack import find_images
+
+
+def examine(paths: Iterable[str], catalog: Catalog, settings: Settings) -> Iterator[Findings]:
+    """Find and record the pictures of each of *paths*, which lie below ``files/``, one after the other."""
+    for path in paths:
+        findings = find_images(path, settings)
+        with catalog.transaction():
+            catalog.record_findings(path, findings)
+        yield findings
