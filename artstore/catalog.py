@@ -89,8 +89,8 @@ class Catalog:
     def record_work(self, work: Work) -> int:
         """Write what is known of *work* and return its work_id; its files are recorded as pending.
 
-        A work is recognised by its URL, else by its node id: titles, and URLs
-        with them, change. Call inside :meth:`transaction`.
+        A work is recognised by its node id, else by its URL: titles, and URLs
+        with them, change, and go to other works. Call inside :meth:`transaction`.
         """
         work_id = self._upsert_work(work)
         self._link(work_id, "licences", [(entry.key, entry.name, entry.deed_url) for entry in work.licences])
@@ -231,10 +231,7 @@ class Catalog:
             "content_hash": hashlib.sha256(repr(work).encode()).hexdigest(),
             "crawled_at": _now(),
         }
-        row = self._db.execute(
-            "SELECT work_id FROM works WHERE url = :url OR node_id = :node_id ORDER BY url = :url DESC LIMIT 1",
-            facts,
-        ).fetchone()
+        row = self._known_work(work)
         if row is None:
             columns = ", ".join(facts)
             marks = ", ".join(f":{name}" for name in facts)
@@ -247,6 +244,24 @@ class Catalog:
             facts | {"work_id": row["work_id"]},
         )
         return int(row["work_id"])
+
+    def _known_work(self, work: Work) -> sqlite3.Row | None:
+        """Return the row of *work*; a work that had its address before gives it up, and keeps its files."""
+        by_url: sqlite3.Row | None = self._db.execute(
+            "SELECT * FROM works WHERE url = ?", [work.url]
+        ).fetchone()
+        if work.node_id is None:
+            return by_url
+        by_node: sqlite3.Row | None = self._db.execute(
+            "SELECT * FROM works WHERE node_id = ? ORDER BY url = ? DESC LIMIT 1", [work.node_id, work.url]
+        ).fetchone()
+        if by_url is None or by_url["node_id"] in {None, work.node_id}:
+            return by_node or by_url
+        self._db.execute(
+            "UPDATE works SET url = ?, gone_at = coalesce(gone_at, ?) WHERE work_id = ?",
+            [f"{work.url}#node-{by_url['node_id']}", _now(), by_url["work_id"]],
+        )
+        return by_node
 
     def _link(self, work_id: int, table: str, rows: Sequence[tuple[str | None, ...]]) -> None:
         """Make *rows* of *table* what *work_id* is linked to; the first column of a row is its key."""

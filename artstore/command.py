@@ -6,7 +6,7 @@ failed, 2 wrong usage, 3 not ready, 130 interrupted.
 
 from __future__ import annotations
 
-import errno
+import io
 import logging
 import os
 import sys
@@ -31,6 +31,9 @@ def run(name: str, main: Callable[[Sequence[str]], int], argv: Sequence[str] | N
     """
     logging.basicConfig(level=logging.WARNING, format=f"{name}: %(message)s", stream=sys.stderr)
     hush_decoders()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A title that the terminal's character set does not have is no reason to end.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = main(sys.argv[1:] if argv is None else argv)
         # Here, where a closed pipe is no surprise; at exit Python would tell of it.
@@ -46,11 +49,10 @@ def run(name: str, main: Callable[[Sequence[str]], int], argv: Sequence[str] | N
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno is None:
             raise
-        talk(
-            f"{name}: the disk is full ({error.filename or 'no file named'}); what is done is kept, make room and run again"
-        )
+        where = f"{error.filename}: " if error.filename else ""
+        talk(f"{name}: {where}{error.strerror}; what is done is kept, run again when it is mended")
         return 1
     return code
 

@@ -27,9 +27,6 @@ from artstore.models import Failure, FileLink, FileState, Stage, StoredFile, Wor
 from artstore.settings import Settings
 from artstore.unpack import find_images, is_junk
 
-ADDED = "added"
-"""Below ``files/``: a folder that no download lands in."""
-
 UNKNOWN_AUTHOR = "unknown"
 
 CHUNK_BYTES = 1 << 20
@@ -103,7 +100,7 @@ def _is_art(path: str) -> bool:
 def _link(path: Path) -> FileLink:
     return FileLink(
         url=_url(path.as_posix()),
-        path=f"{ADDED}/{names.path_of_parts(path.parts)}",
+        path=f"{names.ADDED}/{names.path_of_parts(path.parts)}",
         name=_readable(path.name),
     )
 

@@ -7,6 +7,7 @@ Pillow does the decoding.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import struct
 import zlib
@@ -58,6 +59,10 @@ DECODER_ERRORS = (
 )
 
 
+SYSTEM_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ENOSPC})
+"""The machine's fault and not the picture's: another time it may be readable."""
+
+
 def is_picture_name(path: str) -> bool:
     """Say whether *path* is named like a picture."""
     return PurePosixPath(path).suffix.lower() in SUFFIXES
@@ -96,16 +101,24 @@ def opened(source: Path | BinaryIO, max_px: int) -> Iterator[Image.Image]:
     try:
         with _file(source) as file:
             _check_icon(file, max_px)
+            # Pillow looks at the frames of an animation while it makes room for them: here it must be Pillow that refuses.
+            Image.MAX_IMAGE_PIXELS = max_px
             with Image.open(file, formats=FORMATS) as image:
                 _check_size(image.size, max_px)
                 _scale_transparency(image)
                 yield image
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureError("too_many_pixels", str(error)) from error
     except FileNotFoundError as error:
         raise PictureError("missing_file", "the file is not there") from error
     except UnidentifiedImageError as error:
         # Its own words name the file by its absolute path, which has no place in the catalog.
         raise PictureError("cannot_decode", "not a picture of any known format") from error
+    except MemoryError as error:
+        raise PictureError("out_of_memory", "decoding it takes more memory than there is") from error
     except DECODER_ERRORS as error:
+        if isinstance(error, OSError) and error.errno in SYSTEM_ERRORS:
+            raise
         raise PictureError("cannot_decode", f"{type(error).__name__}: {error}".rstrip(": ")) from error
 
 

@@ -104,14 +104,15 @@ class Ledger:
         return cursor.rowcount
 
     def waiting(self) -> list[int]:
-        """Return the image ids to embed, ascending: one for each set of identical pictures."""
+        """Return the image ids to embed, one for each set of identical pictures; those that failed before come last."""
         found = self.catalog.execute(
             """
             SELECT min(image_id) AS image_id FROM images
-            WHERE image_id NOT IN (SELECT image_id FROM features WHERE embedder_id = ?)
-            GROUP BY pixel_hash ORDER BY 1
+            LEFT JOIN failures ON stage = 'embed' AND subject = images.path || ' by ' || :name
+            WHERE image_id NOT IN (SELECT image_id FROM features WHERE embedder_id = :embedder_id)
+            GROUP BY pixel_hash ORDER BY count(reason) > 0, 1
             """,
-            [self.embedder.embedder_id],
+            {"name": self.embedder.name, "embedder_id": self.embedder.embedder_id},
         )
         return [row["image_id"] for row in found]
 
@@ -166,7 +167,8 @@ class Ledger:
 
     def mark_indexed(self, index: str, image_ids: NDArray[np.int64]) -> None:
         """Write that *image_ids* are in *index*; ids that the catalog has lost meanwhile are left out."""
-        self.catalog.execute("INSERT OR IGNORE INTO indexes VALUES (NULL, ?)", [self._index_name(index)])
+        with self.catalog.transaction():
+            self.catalog.execute("INSERT OR IGNORE INTO indexes VALUES (NULL, ?)", [self._index_name(index)])
         for start in range(0, len(image_ids), PAGE):
             with self.catalog.transaction():
                 self.catalog.execute_many(
@@ -182,7 +184,8 @@ class Ledger:
 
     def unmark_indexed(self, index: str) -> None:
         """Write that nothing is in *index*."""
-        self.catalog.execute("DELETE FROM indexes WHERE name = ?", [self._index_name(index)])
+        with self.catalog.transaction():
+            self.catalog.execute("DELETE FROM indexes WHERE name = ?", [self._index_name(index)])
 
     def forget(self) -> None:
         """Remove all that this embedder has done: its features, its indexes and itself."""

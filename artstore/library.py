@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
@@ -53,8 +54,14 @@ class Library:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
 
-    def describe(self, image_ids: Sequence[int]) -> list[ImageRecord]:
-        """Return the records of *image_ids*, in that order; ids that do not exist are left out."""
+    def describe(
+        self, image_ids: Sequence[int], licence_keys: Collection[str] | None = None
+    ) -> list[ImageRecord]:
+        """Return the records of *image_ids*, in that order; ids that do not exist are left out.
+
+        A file of several works is credited to one that lists it today, and among
+        these to one under any of *licence_keys*, by which the picture may have been found.
+        """
         marks = ", ".join("?" * len(image_ids))
         found = self.catalog.execute(
             f"""
@@ -64,11 +71,14 @@ class Library:
             FROM images JOIN files USING (file_id)
             LEFT JOIN works ON work_id = (
                 SELECT work_id FROM work_files WHERE work_files.file_id = files.file_id
-                ORDER BY listed DESC, work_id LIMIT 1
+                ORDER BY listed DESC, EXISTS (
+                    SELECT 1 FROM work_licences JOIN licences USING (licence_id)
+                    WHERE work_licences.work_id = work_files.work_id AND key IN (SELECT value FROM json_each(?))
+                ) DESC, work_id LIMIT 1
             )
             WHERE image_id IN ({marks})
             """,
-            list(image_ids),
+            [json.dumps(list(licence_keys or ())), *image_ids],
         ).fetchall()
         records: dict[int, ImageRecord] = {}
         for row in found:

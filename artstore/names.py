@@ -22,6 +22,9 @@ from artstore.errors import UsageError
 FILES_MARKER = "/default/files/"
 """Below this folder OpenGameArt keeps what artists upload."""
 
+ADDED = "added"
+"""Below ``files/``: folders of art that were added by hand, so no download may land there unmarked."""
+
 MAX_NAME_BYTES = 200
 """Of 255 that file systems allow: room for the mark and for a temporary suffix."""
 
@@ -47,7 +50,8 @@ def path_of_url(url: str) -> str:
     if parts.query:
         encoded += "%3F" + parts.query
     # Split before decoding: an encoded slash belongs to the name it stands in.
-    return "/".join(_safe(_decoded(segment)) for segment in encoded.split("/"))
+    path = "/".join(_safe(_decoded(segment)) for segment in encoded.split("/"))
+    return marked(path, encoded) if path.startswith(f"{ADDED}/") else path
 
 
 def safe_path(name: str) -> str:

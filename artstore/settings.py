@@ -20,6 +20,9 @@ PREFIX = "OGA_"
 
 MIB = 1 << 20
 
+MAX_DAYS = 100_000.0
+"""As many as a date can hold."""
+
 TEST_DATA = "OGA_REAL_DATA"
 """Read by the tests alone, which look there for real art."""
 
@@ -40,6 +43,16 @@ class Settings:
     works_per_page: int = _setting(144, "Works on a listing page; 144 is the most that the site gives.")
     recrawl_after_days: float = _setting(30.0, "Days after which a work is asked for again.")
     max_file_bytes: int = _setting(2048 * MIB, "Larger downloads are recorded as too large.")
+    max_pause_s: int = _setting(
+        3600, "A site that asks for a longer pause (Retry-After) ends the crawl; shorter ones are kept."
+    )
+    max_errors_in_a_row: int = _setting(
+        20, "Requests without a healthy answer, one after the other, that end the crawl."
+    )
+    browser: bool = _setting(False, "Read all pages through a browser, not only those that need one.")  # noqa: FBT003
+    chromium: str = _setting(
+        "", "The Chromium to use; empty: Playwright's own, else chromium, chromium-browser or google-chrome."
+    )
     embed: bool = _setting(False, "Embed while crawling.")  # noqa: FBT003 - the default of a flag
     embedder: str = _setting("vgg16", "vgg16, vgg16-classic, keras:<Application> or colour.")
     weights: str = _setting("imagenet", "imagenet, random (for tests), or the path of a weights file.")
@@ -120,8 +133,8 @@ def _typed(name: str, value: Any, kind: type) -> Any:
         raise UsageError(
             f"{PREFIX}{name.upper()}={value!r} is not a value of type {kind.__name__}; see docs/settings.md"
         ) from None
-    if (kind is int and typed < 1) or (kind is float and not typed >= 0):
-        raise UsageError(f"{PREFIX}{name.upper()}={value!r} is too small; see docs/settings.md")
+    if (kind is int and typed < 1) or (kind is float and not 0 <= typed <= MAX_DAYS):
+        raise UsageError(f"{PREFIX}{name.upper()}={value!r} is out of range; see docs/settings.md")
     return typed
 
 

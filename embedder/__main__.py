@@ -14,13 +14,13 @@ from artstore.errors import NotReady
 from artstore.examine import examine
 from artstore.features import claim
 from artstore.folder import add_folder, list_folder
-from artstore.ledger import Ledger, embedders, find_embedder
+from artstore.ledger import Ledger, find_embedder
 from artstore.library import Library
 from artstore.settings import Settings
 from artstore.vectors import index_kind
-from embedder.drain import drain, open_ledger, waiting_pictures
+from embedder.drain import drain, known_ledger, open_ledger, waiting_pictures
 from embedder.indexing import index_claimed, update_index
-from embedder.registry import check_name, fingerprint, open_embedder
+from embedder.registry import check_name, open_embedder
 
 EXAMPLES = """\
 examples:
@@ -114,7 +114,7 @@ def _add_and_embed(folder: Path, settings: Settings, words: argparse.Namespace) 
 
 def _embed(catalog: Catalog, settings: Settings, words: argparse.Namespace) -> int:
     _examine(catalog, settings, again=words.reexamine)
-    ledger = _known_ledger(catalog, settings)
+    ledger = known_ledger(catalog, settings)
     embedded = failed = 0
     if ledger is None and not Library(catalog).has_pictures():
         talk("embedder: there are no pictures to embed yet")
@@ -141,14 +141,6 @@ def _examine(catalog: Catalog, settings: Settings, *, again: bool) -> None:
     with progress(len(paths), "look for pictures", "file") as bar:
         for _ in examine(paths, catalog, settings):
             bar.update()
-
-
-def _known_ledger(catalog: Catalog, settings: Settings) -> Ledger | None:
-    for known in embedders(catalog):
-        if known.name == settings.embedder:
-            known.check(fingerprint(settings))
-            return Ledger(catalog, known)
-    return None
 
 
 def _index(ledger: Ledger, settings: Settings, *, rebuild: bool) -> None:

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from artstore.catalog import Catalog
 from artstore.errors import PictureError
 from artstore.features import FeatureWriter, unit
-from artstore.ledger import PAGE, Ledger, Waiting
+from artstore.ledger import PAGE, Ledger, Waiting, embedders
 from artstore.models import Failure, Stage
 from artstore.settings import Settings
 from embedder.protocol import Embedder
+from embedder.registry import fingerprint
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,18 @@ class Step:
 
     embedded: int
     failed: int
+
+
+def known_ledger(catalog: Catalog, settings: Settings) -> Ledger | None:
+    """Return the ledger of the embedder that *settings* name without loading it, or None if it has done nothing here.
+
+    Raises :class:`~artstore.errors.Mismatch` if its features were made otherwise.
+    """
+    for known in embedders(catalog):
+        if known.name == settings.embedder:
+            known.check(fingerprint(settings))
+            return Ledger(catalog, known)
+    return None
 
 
 def open_ledger(catalog: Catalog, embedder: Embedder) -> Ledger:

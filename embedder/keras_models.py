@@ -13,7 +13,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -27,7 +27,7 @@ from artstore.errors import UsageError
 from artstore.settings import Settings
 from embedder import preparation
 from embedder.errors import MissingTensorFlow, MissingWeights
-from embedder.weights import CHECK_WEIGHTS, file_hash, vgg16_weights
+from embedder.weights import CHECK_WEIGHTS, vgg16_weights, weights_name
 
 IMAGENET = "imagenet"
 RANDOM = "random"
@@ -168,7 +168,9 @@ def _load(keras: ModuleType, module: ModuleType, application: str, side: int, se
 
 def _downloaded(build: Callable[..., Any], options: dict[str, Any], application: str) -> Any:
     try:
-        return build(weights=IMAGENET, **options)
+        # Keras tells of its downloads on stdout, which is for data.
+        with redirect_stdout(sys.stderr):
+            return build(weights=IMAGENET, **options)
     except Exception as error:
         raise MissingWeights(
             f"Keras could not get the ImageNet weights of {application} ({error}). "
@@ -213,7 +215,7 @@ def _compiled(network: Any, preprocess: Callable[[Any], Any]) -> Callable[[NDArr
 def _weights_name(weights: str) -> str:
     if weights in {IMAGENET, RANDOM}:
         return f"{weights} weights"
-    return f"weights {file_hash(Path(weights))}"
+    return weights_name(Path(weights))
 
 
 def fingerprint_of(recipe: Recipe, settings: Settings) -> str:

@@ -26,6 +26,11 @@ VGG16_MD5 = "64373286793e3c8b2b4e3219cbf3544b"
 CHECK_WEIGHTS = "check --weights, or use --embedder colour, which needs none"
 """What to do about a weights file that somebody named."""
 
+VGG16_MIN_BYTES = 500_000_000
+"""Smaller files need not be hashed to know that they are others."""
+
+IMAGENET_NAME = "imagenet weights"
+
 TIMEOUT_S = 20.0
 CHUNK_BYTES = 1 << 20
 
@@ -57,6 +62,13 @@ def file_hash(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()[:16]
     except OSError as error:
         raise MissingWeights(f"no weights at {path} ({error.strerror}): {CHECK_WEIGHTS}") from error
+
+
+def weights_name(path: Path) -> str:
+    """Return what to call the weights at *path*: by their content, since files move and are renamed."""
+    digest = file_hash(path)
+    is_imagenet = path.stat().st_size > VGG16_MIN_BYTES and _md5(path) == VGG16_MD5
+    return IMAGENET_NAME if is_imagenet else f"weights {digest}"
 
 
 def _md5(path: Path) -> str:

@@ -55,7 +55,7 @@ class ListingPage:
     def work_urls(self) -> list[str]:
         """The pages of the works on this page, absolute."""
         hrefs = self._view.css(".view-content .views-row .art-preview-title a::attr(href)").getall()
-        return list(dict.fromkeys(self._response.urljoin(href) for href in hrefs))
+        return list(dict.fromkeys(url for href in hrefs if (url := _absolute(self._response, href))))
 
     @property
     def last_page(self) -> int:
@@ -106,9 +106,8 @@ class WorkPage:
         """The work's address: the canonical one for ``/node/…``, else the one that was asked for."""
         if not urlsplit(self._response.url).path.startswith("/node/"):
             return self._response.url
-        return self._response.urljoin(
-            self._response.css('link[rel="canonical"]::attr(href)').get(self._response.url)
-        )
+        canonical = self._response.css('link[rel="canonical"]::attr(href)').get("")
+        return _absolute(self._response, canonical) or self._response.url
 
     @property
     def title(self) -> str:
@@ -124,8 +123,8 @@ class WorkPage:
     @property
     def author_url(self) -> str | None:
         """The author's page here or elsewhere, or None for a plain name."""
-        href = self._author.css("span.username a::attr(href)").get()
-        return self._response.urljoin(href) if href else None
+        href = self._author.css("span.username a::attr(href)").get("")
+        return _absolute(self._response, href)
 
     @property
     def submitter(self) -> str | None:
@@ -178,7 +177,8 @@ class WorkPage:
     def collections(self) -> tuple[tuple[str, str], ...]:
         """(url, title) of the collections it is in."""
         links = self._facts.css(".field-name-collect .collect-container li > a:first-child")
-        return tuple((self._response.urljoin(link.attrib.get("href", "")), _text(link)) for link in links)
+        found = ((_absolute(self._response, link.attrib.get("href", "")), _text(link)) for link in links)
+        return tuple((url, title) for url, title in found if url)
 
     @property
     def favourites(self) -> int | None:
@@ -207,7 +207,7 @@ class WorkPage:
     @property
     def files(self) -> tuple[FileLink, ...]:
         """The file list of the work: no previews, no attachments of comments."""
-        return tuple(self._file(link) for link in self._file_links)
+        return tuple(file for link in self._file_links if (file := self._file(link)))
 
     @cached_property
     def _author(self) -> SelectorList[Selector]:
@@ -218,8 +218,10 @@ class WorkPage:
         links = self._node.css(".field-name-field-art-files span.file > a")
         return [link for link in links if _is_file(link.attrib.get("href", ""))]
 
-    def _file(self, link: Selector) -> FileLink:
-        url = self._response.urljoin(link.attrib["href"])
+    def _file(self, link: Selector) -> FileLink | None:
+        url = _absolute(self._response, link.attrib["href"])
+        if url is None:
+            return None
         mime, _, length = link.attrib.get("type", "").partition("; length=")
         path = names.path_of_url(url)
         return FileLink(
@@ -232,7 +234,18 @@ class WorkPage:
 
 
 def _is_file(href: str) -> bool:
-    return bool(urlsplit(href).path.partition(names.FILES_MARKER)[2])
+    try:
+        return bool(urlsplit(href).path.partition(names.FILES_MARKER)[2])
+    except ValueError:
+        return False
+
+
+def _absolute(response: TextResponse, href: str) -> str | None:
+    """Return *href* as an absolute address, or None if it is none: people type those of authors themselves."""
+    try:
+        return response.urljoin(href) if href else None
+    except ValueError:
+        return None
 
 
 def _text(selected: Selector | SelectorList[Selector]) -> str:

@@ -1,15 +1,30 @@
-"""The pause that robots.txt asks for, as the least pause between requests."""
+"""The manners of a guest: the pause that robots.txt asks for, and a name under which to complain."""
 
 from __future__ import annotations
 
 import logging
 from typing import Self
+from urllib.parse import urlsplit
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
 from scrapy.robotstxt import RobotParser
 
+from artstore.settings import Settings
+
 logger = logging.getLogger(__name__)
+
+REAL_SITE = "opengameart.org"
+
+
+def advice_on_contact(settings: Settings) -> str | None:
+    """Return what to say to who crawls the real site and gives no address; None otherwise."""
+    host = urlsplit(settings.site_url).hostname or ""
+    if settings.contact or not f".{host}".endswith(f".{REAL_SITE}"):
+        return None
+    return (
+        f"{host} cannot reach you if something goes wrong: set OGA_CONTACT=you@example.org for the user agent"
+    )
 
 
 class CrawlDelay:

@@ -14,6 +14,8 @@ from scrapy.exceptions import (
 )
 from scrapy.spidermiddlewares.httperror import HttpError
 
+from ogaspider.challenges import Challenged
+
 REASONS: dict[type[BaseException], str] = {
     ResponseDataLossError: "truncated",
     DownloadTimeoutError: "timeout",
@@ -22,6 +24,7 @@ REASONS: dict[type[BaseException], str] = {
     CannotResolveHostError: "unknown_host",
     DownloadFailedError: "connection_lost",
     UnsupportedURLSchemeError: "bad_url",
+    Challenged: "challenge",
     IgnoreRequest: "refused_by_robots_or_limits",
     OSError: "connection_lost",
 }

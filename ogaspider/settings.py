@@ -21,14 +21,27 @@ AUTOTHROTTLE_START_DELAY = 1.0
 CONCURRENT_REQUESTS_PER_DOMAIN = 4
 EXTENSIONS = {"ogaspider.politeness.CrawlDelay": 100}
 RETRY_TIMES = 2
+# A guest needs none, and for each that it is given Scrapy would ask publicsuffix.org whether it may have it.
+COOKIES_ENABLED = False
 DOWNLOAD_TIMEOUT = 180.0
 
 DOWNLOAD_HANDLERS = {
-    "http": "ogaspider.downloads.StreamingDownloadHandler",
-    "https": "ogaspider.downloads.StreamingDownloadHandler",
+    "http": "ogaspider.browser.BrowserDownloadHandler",
+    "https": "ogaspider.browser.BrowserDownloadHandler",
 }
-# After all that sends a request again, so that every try asks only for what is missing.
-DOWNLOADER_MIDDLEWARES = {"ogaspider.downloads.ResumeMiddleware": 950}
+# Answers go from the last to the first; Scrapy's own are at 550 for tries, 590 for compression, 700 for cookies.
+DOWNLOADER_MIDDLEWARES = {
+    "ogaspider.health.HealthMiddleware": 540,
+    "ogaspider.pauses.PauseMiddleware": 560,
+    "ogaspider.challenges.ChallengeMiddleware": 570,
+    # After all that sends a request again, so that every try asks only for what is missing.
+    "ogaspider.downloads.ResumeMiddleware": 950,
+}
+# What scrapy-playwright is to do; it is asked only if a page needs it.
+PLAYWRIGHT_ABORT_REQUEST = "ogaspider.browser.is_needless"
+# The browser's own headers: Scrapy's would not fit what a script looks at.
+PLAYWRIGHT_PROCESS_REQUEST_HEADERS = None
+PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT = 60_000
 
 ITEM_PIPELINES = {
     "ogaspider.pipelines.files.ArtFilesPipeline": 100,
@@ -36,8 +49,6 @@ ITEM_PIPELINES = {
     "ogaspider.pipelines.record.RecordPipeline": 300,
     "ogaspider.pipelines.embed.EmbedPipeline": 400,
 }
-# A work with hundreds of files is one item; this many works may be in the pipelines at once.
-CONCURRENT_ITEMS = 16
 
 LOG_LEVEL = "INFO"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"

@@ -19,16 +19,25 @@ DOWNLOADS = ("scrapy.downloadermiddlewares.robotstxt", "scrapy.core.scraper")
 """Loggers that print a traceback for a host that does not answer."""
 
 
+BROWSERS = "scrapy-playwright"
+"""A logger that tells every start, and prints a traceback for a page that is then reported as a failure."""
+
+
 def speak_plainly() -> None:
     """Make Scrapy's loggers say what matters to a person. Filters, because Scrapy resets levels when it starts."""
     for name in INVENTORIES:
         logging.getLogger(name).addFilter(_is_warning)
     for name in DOWNLOADS:
         logging.getLogger(name).addFilter(_without_traceback)
+    logging.getLogger(BROWSERS).addFilter(_is_error)
 
 
 def _is_warning(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from w3lib.url import safe_url_string
+
 from artstore.errors import UsageError
 from artstore.licences import find_licences
 
@@ -123,4 +125,5 @@ def _work_url(text: str, site_url: str) -> str:
         raise UsageError(
             f"url={text}: the page of a work is needed, {site_url}/content/… or {site_url}/node/…"
         )
-    return f"{site.scheme}://{site.netloc}{parts.path}"
+    # Typed by a person, who may have copied it decoded; addresses from pages are taken as they are.
+    return safe_url_string(f"{site.scheme}://{site.netloc}{parts.path}")

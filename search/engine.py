@@ -108,8 +108,9 @@ class Engine:
         """Return the *top* pictures whose title, tags, author and names hold all words of *text*, best first."""
         if top < 1:
             raise UsageError(f"top is {top}, but at least one picture has to be asked for")
-        ids = self._library.find_words(text, min(top, sys.maxsize), _keys(licence))
-        return [Hit.of(record) for record in self._records(ids)]
+        keys = _keys(licence)
+        ids = self._library.find_words(text, min(top, sys.maxsize), keys)
+        return [Hit.of(record) for record in self._records(ids, keys)]
 
     @cached_property
     def embedder_name(self) -> str:
@@ -160,7 +161,8 @@ class Engine:
         count = min(max(MIN_CANDIDATES, 2 * top), len(self._index))
         found = self._index.query(question, count, allowed).ids[0]
         ids, distances = self._exact(question, found[(found != NOBODY) & (found != (leave_out or NOBODY))])
-        return self._hits(ids[:top].tolist(), distances[:top].tolist())
+        by_id = dict(zip(ids[:top].tolist(), distances[:top].tolist(), strict=True))
+        return [Hit.of(record, by_id[record.image_id]) for record in self._records(list(by_id), keys)]
 
     def _exact(
         self, question: NDArray[np.float32], candidates: NDArray[np.int64]
@@ -172,13 +174,9 @@ class Engine:
         order = np.lexsort((ids, distances))
         return ids[order], distances[order]
 
-    def _hits(self, ids: Sequence[int], distances: Sequence[float]) -> list[Hit]:
-        by_id = dict(zip(ids, distances, strict=True))
-        return [Hit.of(record, by_id[record.image_id]) for record in self._records(ids)]
-
-    def _records(self, ids: Sequence[int]) -> Iterator[ImageRecord]:
+    def _records(self, ids: Sequence[int], licence_keys: list[str] | None) -> Iterator[ImageRecord]:
         for start in range(0, len(ids), PAGE):
-            yield from self._library.describe(ids[start : start + PAGE])
+            yield from self._library.describe(ids[start : start + PAGE], licence_keys)
 
     def _command(self) -> str:
         """Return the command that makes ready what this engine lacks, with its data folder and index."""

@@ -146,7 +146,8 @@ def _run(*command: str, data_dir: Path, site_url: str = "") -> None:
     program = [sys.executable, "-m", *command] if command[0] == "scrapy" else [*command]
     environment = os.environ | {"OGA_DATA_DIR": str(data_dir.resolve())}
     if site_url:
-        environment["OGA_SITE_URL"] = site_url
+        # A proxy of this machine's owner cannot reach our own server.
+        environment |= {"OGA_SITE_URL": site_url, "no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
     ended = subprocess.run(program, cwd=ROOT, env=environment, check=False)
     if ended.returncode:
         raise StepFailed(f"`{shlex.join(command)}` ended with {ended.returncode}; its messages above say why")

@@ -16,7 +16,9 @@ from artstore.command import INTERRUPTED, talk
 from artstore.errors import OgaError
 from artstore.errors import UsageError as WrongUsage
 from embedder.registry import check_name
-from ogaspider.ending import DISK_FULL
+from ogaspider.browser import check_browser
+from ogaspider.ending import ENDED
+from ogaspider.politeness import advice_on_contact
 from ogaspider.settings import house_settings
 from ogaspider.talk import speak_plainly
 from ogaspider.urls import ARGUMENTS, Query
@@ -56,6 +58,8 @@ class Command(ScrapyCrawl):
             Query.from_arguments(opts.spargs, settings.site_url)
             if settings.embed:
                 check_name(settings.embedder)
+            if settings.browser or settings.chromium:
+                check_browser(settings.chromium)
             Catalog(settings.catalog_path).close()
         except WrongUsage as error:
             raise UsageError(str(error), print_help=False) from error
@@ -66,15 +70,17 @@ class Command(ScrapyCrawl):
             raise UsageError(
                 f"OGA_DATA_DIR={settings.data_dir}: {error.strerror}", print_help=False
             ) from error
+        if advice := advice_on_contact(settings):
+            talk(f"scrapy crawl oga: {advice}")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Crawl; the exit code is 1 where not one page could be read or the disk was full, 130 after Ctrl-C."""
+        """Crawl; the exit code is 1 where not one page could be read or something ended it early, 130 after Ctrl-C."""
         super().run(args, opts)
         if self._counted:
             stats = self._counted.stats
             if stats.get_value("finish_reason") == "shutdown":
                 self.exitcode = INTERRUPTED
-            elif not stats.get_value("oga/pages") or stats.get_value("finish_reason") == DISK_FULL:
+            elif not stats.get_value("oga/pages") or stats.get_value(ENDED):
                 self.exitcode = 1
 
     def _create_crawler(self, spidercls: type[Spider] | str) -> Crawler:

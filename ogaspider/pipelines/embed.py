@@ -10,13 +10,14 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 
 from artstore.catalog import Catalog
-from artstore.errors import OgaError
-from artstore.settings import Settings
-from embedder.drain import drain, open_ledger, waiting_pictures
+from artstore.errors import Busy, OgaError
+from artstore.ledger import Ledger
+from embedder.drain import drain, known_ledger, open_ledger, waiting_pictures
 from embedder.indexing import update_index
 from embedder.keras_models import has_tensorflow
 from embedder.protocol import Embedder
 from embedder.registry import open_embedder
+from ogaspider.ending import Ending
 from ogaspider.items import ArtItem, Item
 from ogaspider.settings import house_settings
 
@@ -30,8 +31,10 @@ class EmbedPipeline:
     ``python -m embedder``.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._settings = house_settings(crawler.settings)
+        self._ending = Ending(crawler)
         self._embedder: Embedder | None = None
         self._waiting = 0
         self._running: asyncio.Task[None] | None = None
@@ -47,7 +50,7 @@ class EmbedPipeline:
             raise NotConfigured(
                 f"OGA_EMBED: {settings.embedder} needs TensorFlow; the pictures wait for `python -m embedder`"
             )
-        return cls(settings)
+        return cls(crawler)
 
     async def process_item(self, item: Item) -> Item:
         """Start embedding once a batch waits and nothing is running."""
@@ -60,29 +63,46 @@ class EmbedPipeline:
         return item
 
     async def close_spider(self) -> None:
-        """Embed the rest, and bring the index up to date."""
+        """Embed the rest, and bring the index up to date; after Ctrl-C, end with the batch in hand."""
         if self._running:
             await self._running
-        if not self._given_up:
+        if not self._given_up and not self._interrupted:
             await self._in_thread(finish=True)
+
+    @property
+    def _interrupted(self) -> bool:
+        return not self._crawler.crawling or self._ending.ended
 
     async def _in_thread(self, *, finish: bool) -> None:
         try:
             await asyncio.to_thread(self._embed, finish=finish)
+        except Busy as error:
+            # Somebody else embeds what waits, for now.
+            logger.info("not embedded now: %s", error)
         except OgaError as error:
             # What is missing now will be missing for the next work too: say so once.
             self._given_up = True
             logger.error("not embedded, the pictures wait for `python -m embedder`: %s", error)  # noqa: TRY400 - told, not traced
+        except OSError as error:
+            self._given_up = True
+            logger.error("not embedded, the pictures wait for `python -m embedder`: %s", error)  # noqa: TRY400 - likewise
 
     def _embed(self, *, finish: bool) -> None:
-        self._embedder = self._embedder or open_embedder(self._settings)
         with Catalog(self._settings.catalog_path) as catalog:
-            ledger = open_ledger(catalog, self._embedder)
-            done = sum(
-                step.embedded
-                for step in drain(ledger, self._embedder, waiting_pictures(ledger), self._settings)
-            )
-            logger.info("%d pictures embedded by %s", done, self._embedder.name)
+            ledger = known_ledger(catalog, self._settings)
+            if ledger is None or waiting_pictures(ledger):
+                ledger = self._drain(catalog)
             if finish:
                 for _ in update_index(ledger, self._settings):
                     pass
+
+    def _drain(self, catalog: Catalog) -> Ledger:
+        self._embedder = self._embedder or open_embedder(self._settings)
+        ledger = open_ledger(catalog, self._embedder)
+        done = 0
+        for step in drain(ledger, self._embedder, waiting_pictures(ledger), self._settings):
+            done += step.embedded
+            if self._interrupted:
+                break
+        logger.info("%d pictures embedded by %s", done, self._embedder.name)
+        return ledger

@@ -19,7 +19,7 @@ from artstore.catalog import Catalog
 from artstore.models import Failure, FileLink, FileState, Stage, StoredFile
 from artstore.partial import PartFile
 from ogaspider.downloads import MAX_BYTES, PART, VERBATIM, DiskError
-from ogaspider.ending import Ending
+from ogaspider.ending import CrawlEnded, Ending
 from ogaspider.items import ArtItem, Item
 from ogaspider.reasons import NETWORK_ERRORS, reason_of
 from ogaspider.settings import house_settings
@@ -31,7 +31,7 @@ SLOW_BYTES_PER_S = 50_000
 UNKNOWN_BYTES = 50_000_000
 """What a file of unannounced size is taken for, in how long it may take."""
 
-Outcome = StoredFile | tuple[Failure, FileState]
+Outcome = StoredFile | tuple[Failure, FileState] | FileState
 
 
 class ArtFilesPipeline(FilesPipeline):
@@ -91,6 +91,8 @@ class ArtFilesPipeline(FilesPipeline):
             if error.errno == errno.ENOSPC:
                 self._ending.disk_full(error)
             return self._unavailable(link, "not_written", str(error))
+        except CrawlEnded:
+            return FileState.PENDING
         except NETWORK_ERRORS as error:
             return self._broken_off(error, link, part)
         finally:
@@ -115,7 +117,7 @@ class ArtFilesPipeline(FilesPipeline):
                 continue
             if isinstance(outcome, StoredFile):
                 item.stored.append(outcome)
-            else:
+            elif outcome is not FileState.PENDING:
                 item.unavailable.append(outcome)
         return item
 

@@ -11,7 +11,7 @@ from scrapy.exceptions import DropItem
 from artstore.catalog import Catalog
 from artstore.errors import NotWritten
 from artstore.models import Failure, Stage
-from ogaspider.ending import Ending
+from ogaspider.ending import NOT_WRITTEN, Ending
 from ogaspider.items import ArtItem, Item
 from ogaspider.settings import house_settings
 
@@ -43,7 +43,7 @@ class RecordPipeline:
                 for failure in failures:
                     self._catalog.record_failure(failure)
         except NotWritten as error:
-            self._ending.disk_full(error)
+            self._ending.end(NOT_WRITTEN, str(error))
             raise DropItem(str(error)) from error
         for failure in failures:
             self._stats.inc_value("oga/failures")

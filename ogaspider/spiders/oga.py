@@ -16,6 +16,7 @@ from artstore.catalog import Catalog
 from artstore.models import Failure, Stage
 from artstore.settings import Settings
 from ogaspider.downloads import VERBATIM
+from ogaspider.ending import CrawlEnded
 from ogaspider.items import ArtItem, Item
 from ogaspider.pages import ListingPage, WorkPage
 from ogaspider.reasons import reason_of
@@ -41,7 +42,8 @@ class OgaSpider(Spider):
         """Set what follows from the house's settings, unless the command line says otherwise."""
         super().update_settings(settings)
         for name, value in derived_settings(house_settings(settings)).items():
-            settings.set(name, value, priority="spider")
+            # Where files lie is not a matter of Scrapy's alone: unpacking and searching look below the data folder.
+            settings.set(name, value, priority="cmdline" if name == "FILES_STORE" else "spider")
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, **kwargs: Any) -> Self:
@@ -93,6 +95,8 @@ class OgaSpider(Spider):
 
     def request_failed(self, failure: TwistedFailure) -> Iterator[Failure]:
         """Yield why a page could not be had."""
+        if isinstance(failure.value, CrawlEnded):
+            return
         request: Request = failure.request  # type: ignore[attr-defined]
         reason, detail = reason_of(failure.value)  # type: ignore[arg-type]
         yield self._failed(request.url, reason, detail)

@@ -225,7 +225,7 @@ def test_a_crawl_that_was_interrupted_ends_cleanly_and_goes_on_later(
     data_dir = tmp_path / "data"
     undisturbed.server.forget_requests()
     code, said = interrupted_crawl(undisturbed.server, data_dir, signal.SIGINT, after=60)
-    assert code == 0, said
+    assert code == 130, said
     assert "Traceback" not in said
     assert "shutdown: " in said
     assert not list(data_dir.rglob("*.part"))

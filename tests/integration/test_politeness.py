@@ -1,18 +1,33 @@
-"""A good guest: robots.txt first and obeyed, its pauses kept, and a name under which to complain."""
+"""A good guest: robots.txt first and obeyed, pauses kept, errors no reason to hammer, and a name to complain under."""
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
-from tests.integration.crawling import Crawled, crawl, rows, work_paths
+import pytest
+
+from tests.integration.crawling import ROOT, Crawled, command, crawl, environment, rows, work_paths
 from tests.replica import ReplicaServer, build_site
+from tests.replica.answer import Answer, error
 from tests.replica.site import FILES_PATH
 
 DELAY_S = 0.5
 
 LEAST_GAP_S = 0.8 * DELAY_S
 """On the way to the server a request may lose some time, and the one after it none."""
+
+
+def asks_for_an_hour(fault: str | None, name: str) -> Answer | None:
+    """In place of what the replica does: a busy page or file stays so."""
+    del name
+    busy = {"busy": 429, "unavailable": 503}.get(fault or "")
+    return replace(error(busy), headers={"Retry-After": "3600"}) if busy else None
 
 
 def refused(data_dir: Path, base: str) -> set[str]:
@@ -96,3 +111,191 @@ def test_the_user_agent_names_whom_to_reach(tmp_path: Path) -> None:
         [agent] = server.user_agents
     assert agent.startswith("oga-search (")
     assert agent.endswith("; ada@example.org)")
+
+
+def one_busy_work(slug: str) -> tuple[str, str]:
+    return ("-a", f"url=/content/{slug},/content/harbour-lanterns,/content/crooked-toolbox")
+
+
+@pytest.mark.parametrize(
+    ("slug", "target"),
+    [
+        ("fault-busy-page", "/content/fault-busy-page"),
+        ("fault-unavailable-page", "/content/fault-unavailable-page"),
+        ("fault-busy-file", f"{FILES_PATH}fault-busy.png"),
+        ("fault-unavailable-file", f"{FILES_PATH}fault-unavailable.png"),
+    ],
+)
+def test_who_asks_for_a_pause_gets_it_and_is_asked_again(tmp_path: Path, slug: str, target: str) -> None:
+    with ReplicaServer(build_site(works=6, more_faults=True)) as server:
+        done = crawl(server.url, tmp_path, *one_busy_work(slug))
+        log = server.log
+        works = work_paths(tmp_path, server.url)
+    first, again = (entry for entry in log if entry.target == target)
+    assert first.status in {429, 503}
+    assert again.status == 200
+    # The replica asks for 1 s; to the end of the answer, not from its beginning, so a little less is to be seen here.
+    assert again.time_s - first.time_s >= 0.9
+    assert done.returncode == 0, done.stderr
+    assert f"/content/{slug}" in works
+    assert rows(tmp_path, "SELECT * FROM failures") == []
+    assert done.stderr.count("asks for a pause of") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_the_pause_is_everybodys(tmp_path: Path) -> None:
+    slugs = (
+        "fault-busy-page",
+        "fault-unavailable-page",
+        "harbour-lanterns",
+        "crooked-toolbox",
+        "harbour-lanterns-0",
+    )
+    with ReplicaServer(build_site(works=6, more_faults=True)) as server:
+        # So far apart that none is on its way when the answer to the one before comes.
+        words = ("-s", "DOWNLOAD_DELAY=0.2", "-a", f"url={','.join(f'/content/{slug}' for slug in slugs)}")
+        crawl(server.url, tmp_path, *words)
+        log = server.log
+    asked = [number for number, entry in enumerate(log) if entry.status in {429, 503}]
+    assert len(asked) == 2
+    for number in asked:
+        assert log[number + 1].time_s - log[number].time_s >= 0.9, log[number : number + 2]
+
+
+def test_a_pause_too_long_ends_the_crawl_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    site = build_site(works=6, more_faults=True)
+    words = ("-a", "art_type=all", "-s", "OGA_MAX_PAUSE_S=1", "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=1")
+    with ReplicaServer(site) as server:
+        server.listener.answers.faults.passing = asks_for_an_hour  # type: ignore[method-assign]
+        ended = crawl(server.url, tmp_path, *words)
+        asked = len(server.log)
+        failed = rows(tmp_path, "SELECT subject FROM failures WHERE reason IN ('http_429', 'http_503')")
+        assert server.log[-1].status in {429, 503}
+    assert ended.returncode == 1
+    assert ended.stderr.count("the crawl ends:") == 1
+    assert "asks for a pause of 3600 s, longer than OGA_MAX_PAUSE_S=1" in ended.stderr
+    assert failed == []
+    assert asked > 3
+    assert "Traceback" not in ended.stderr
+
+
+def test_ctrl_c_ends_a_pause(tmp_path: Path) -> None:
+    with ReplicaServer(build_site(works=6, more_faults=True)) as server:
+        server.listener.answers.faults.passing = asks_for_an_hour  # type: ignore[method-assign]
+        with (
+            (tmp_path / "talk.txt").open("w+") as talk,
+            subprocess.Popen(
+                command("-s", "AUTOTHROTTLE_ENABLED=0", *one_busy_work("fault-busy-page")),
+                cwd=ROOT, env=environment(server.url, tmp_path / "data"), stderr=talk,
+            ) as process,
+        ):  # fmt: skip
+            while process.poll() is None and not any(entry.status == 429 for entry in server.log):
+                time.sleep(0.01)
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            # Of an hour. Whoever waits it out runs into the limit.
+            process.wait(timeout=60)
+            talk.seek(0)
+            said = talk.read()
+        assert sum(entry.target.startswith("/content/fault-busy-page") for entry in server.log) == 1
+    assert process.returncode == 130, said
+    assert rows(tmp_path / "data", "SELECT * FROM failures") == []
+
+
+@pytest.mark.parametrize(("how", "reason"), [(503, "503"), (500, "500"), ("reset", "DownloadFailedError")])
+def test_errors_in_a_row_end_the_crawl(tmp_path: Path, how: Literal["reset"] | int, reason: str) -> None:
+    most = 5
+    site = build_site(works=40)
+    with ReplicaServer(site) as server:
+        whole = crawl(server.url, tmp_path, "-a", "max_pages=1")
+        assert whole.returncode == 0
+        before = work_paths(tmp_path, server.url)
+        server.forget_requests()
+        server.fail_everything(how)
+        # The listing would be the first to fail, and all that there is: so the works by name.
+        paths = ",".join(work.path for work in site.works)
+        ended = crawl(server.url, tmp_path, "-a", f"url={paths}", "-s", f"OGA_MAX_ERRORS_IN_A_ROW={most}")
+        # Three tries each, and what was on its way when the last of them came.
+        assert 3 * most <= len(server.log) - 1 <= 3 * (most + 4)
+        assert ended.returncode == 1
+        assert ended.stderr.count("the crawl ends:") == 1
+        assert f"{most} errors in a row, the last one {reason}" in ended.stderr
+        assert "Traceback" not in ended.stderr
+        assert work_paths(tmp_path, server.url) == before
+        server.fail_everything(None)
+        again = crawl(server.url, tmp_path, "-a", f"url={paths}")
+        assert again.returncode == 0, again.stderr
+        assert work_paths(tmp_path, server.url) == {work.path for work in site.works}
+        assert rows(tmp_path, "SELECT subject FROM failures") == []
+
+
+def test_errors_of_files_count_and_files_not_asked_for_are_got_by_the_next_crawl(tmp_path: Path) -> None:
+    site = build_site(works=40)
+    with ReplicaServer(site) as server:
+        answers = server.listener.answers
+        well, answers.file = answers.file, lambda _path, _base: error(503)  # type: ignore[method-assign]
+        ended = crawl(server.url, tmp_path, "-a", "max_pages=1", "-s", "OGA_MAX_ERRORS_IN_A_ROW=3")
+        assert ended.returncode == 1
+        assert "errors in a row" in ended.stderr
+        assert "Traceback" not in ended.stderr
+        answers.file = well  # type: ignore[method-assign]
+        again = crawl(server.url, tmp_path)
+        assert again.returncode == 0
+        assert rows(tmp_path, "SELECT path FROM files WHERE state <> 'stored'") == []
+        assert rows(tmp_path, "SELECT subject FROM failures WHERE stage = 'download'") == []
+
+
+def test_refusals_of_a_healthy_server_end_nothing(tmp_path: Path) -> None:
+    missing = ",".join(f"/content/nothing-here-{number}" for number in range(8))
+    with ReplicaServer(build_site(works=3)) as server:
+        done = crawl(server.url, tmp_path, "-a", f"url={missing}", "-s", "OGA_MAX_ERRORS_IN_A_ROW=2")
+        assert len(server.log) == 9
+    assert "the crawl ends" not in done.stderr
+
+
+def test_a_good_answer_between_makes_a_new_row(crawled: Crawled) -> None:
+    # Of many faults in the one site none ends its crawl.
+    assert "the crawl ends" not in crawled.process.stderr
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_a_robots_txt_that_cannot_be_had_allows_nothing(tmp_path: Path, status: int) -> None:
+    with ReplicaServer(build_site(works=2), robots_status=status) as server:
+        done = crawl(server.url, tmp_path)
+        assert {entry.target for entry in server.log} == {"/robots.txt"}
+    assert done.returncode == 1
+    assert done.stderr.count("the crawl ends: the robots.txt of 127.0.0.1") == 1
+    assert f"it answers {status}" in done.stderr
+    assert rows(tmp_path, "SELECT * FROM failures") == []
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("status", [404, 403])
+def test_a_robots_txt_that_is_not_there_allows_all(tmp_path: Path, status: int) -> None:
+    site = build_site(works=2)
+    with ReplicaServer(site, robots_status=status) as server:
+        done = crawl(server.url, tmp_path)
+        assert work_paths(tmp_path, server.url) == {work.path for work in site.works}
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_site_that_does_not_answer_at_all_is_not_asked_for_more(tmp_path: Path) -> None:
+    with ReplicaServer(build_site(works=1)) as server:
+        gone = server.url
+    done = crawl(gone, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.count("the crawl ends: the robots.txt of 127.0.0.1") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_who_crawls_the_real_site_without_an_address_is_told_how_to_give_one(tmp_path: Path) -> None:
+    # No proxy listens there, so nothing leaves this machine.
+    nowhere = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+    told = crawl("https://opengameart.org", tmp_path / "a", **nowhere)
+    assert told.stderr.count("set OGA_CONTACT=") == 1
+    given = crawl("https://opengameart.org", tmp_path / "b", OGA_CONTACT="ada@example.org", **nowhere)
+    assert "OGA_CONTACT" not in given.stderr
+
+
+def test_nobody_is_told_so_elsewhere(crawled: Crawled) -> None:
+    assert "OGA_CONTACT" not in crawled.process.stderr

@@ -64,7 +64,7 @@ class Faults:
         text = pages.work_page(work, base)
         match work.fault:
             case "unrecognised":
-                return html(pages.CHECKING)
+                return html(pages.BACK_SOON)
             case "missing":
                 return not_found(work.path)
             case "error":

@@ -35,9 +35,9 @@ WITHHELD = (
     " unavalable due to potential licensing issues.  Please look again in a while.</div>"
 )
 
-CHECKING = (
-    "<!DOCTYPE html>\n<html><head><title>Just a moment...</title></head>"
-    "<body><h1>Checking your browser</h1><p>This will not take long.</p></body></html>\n"
+BACK_SOON = (
+    "<!DOCTYPE html>\n<html><head><title>Back soon</title></head>"
+    "<body><h1>We are mending something</h1><p>This will not take long.</p></body></html>\n"
 )
 
 

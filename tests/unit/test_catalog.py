@@ -475,3 +475,21 @@ def test_a_writer_that_is_killed_leaves_whole_transactions(tmp_path: Path) -> No
         assert rows(catalog, "SELECT count(*) FROM work_files") == [(works,)]
         assert rows(catalog, "PRAGMA integrity_check") == [("ok",)]
         record(catalog, a_work("Shield"))
+
+
+def test_an_address_that_goes_to_another_work_leaves_the_first_one_its_files(catalog: Catalog) -> None:
+    alice = record(catalog, a_work("Fire sword", a_link("a.png"), node_id=1, author="Alice"))
+    bob = record(catalog, a_work("Fire sword", a_link("b.png"), node_id=2, author="Bob"))
+    assert alice != bob
+    assert rows(catalog, "SELECT author, url, gone_at IS NULL FROM works ORDER BY work_id") == [
+        ("Alice", "https://opengameart.org/content/fire-sword#node-1", 0),
+        ("Bob", "https://opengameart.org/content/fire-sword", 1),
+    ]
+    assert rows(catalog, "SELECT work_id, path FROM work_files JOIN files USING (file_id) ORDER BY 1") == [
+        (alice, "a.png"),
+        (bob, "b.png"),
+    ]
+    assert record(catalog, a_work("Sword of fire", a_link("a.png"), node_id=1, author="Alice")) == alice
+    assert rows(catalog, "SELECT url, gone_at FROM works WHERE author = 'Alice'") == [
+        ("https://opengameart.org/content/sword-of-fire", None)
+    ]

@@ -200,6 +200,12 @@ def test_the_success_of_one_embedder_leaves_the_failure_of_another(
     assert failures(catalog) == {"noise-0004.png": ("no_direction", 1)}
 
 
+def test_a_limit_comes_past_pictures_that_always_fail(catalog: Catalog, settings: Settings) -> None:
+    probe = Probe(answers={f"noise-{number:04}.png": np.nan for number in range(5)})
+    steps = [drained(catalog, probe, settings, limit=5)[1] for _ in range(3)]
+    assert steps == [Step(0, 5), Step(5, 0), Step(5, 0)]
+
+
 def test_failures_are_tried_again_and_success_removes_them(catalog: Catalog, settings: Settings) -> None:
     bad = {"noise-0004.png": np.nan, "noise-0005.png": np.nan}
     for times in (1, 2):

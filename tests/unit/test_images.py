@@ -1,6 +1,8 @@
 """Pictures: every mode at its true values, one hash per look, and a reason for each that cannot be read."""
 
 import struct
+import subprocess
+import sys
 import zlib
 from contextlib import suppress
 from io import BytesIO
@@ -225,10 +227,12 @@ def test_postscript_is_not_run() -> None:
         facts_of(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
 
 
-def huge_frame_gif() -> bytes:
+def huge_frame_gif(disposal: int = 0) -> bytes:
     """A small first frame, then one that says it is 60000x60000."""
     small = encoded(picture().quantize(4), "GIF", save_all=True, append_images=[picture(1).quantize(4)])
-    return small.rstrip(b";") + b"," + struct.pack("<HHHHB", 0, 0, 60000, 60000, 0) + b"\x02\x02\x4c\x01\x00;"
+    control = b"!\xf9\x04" + bytes([disposal << 2]) + b"\0\0\0\0"
+    frame = b"," + struct.pack("<HHHHB", 0, 0, 60000, 60000, 0) + b"\x02\x02\x4c\x01\x00"
+    return small.rstrip(b";") + control + frame + control + frame + b";"
 
 
 def huge_icon() -> bytes:
@@ -254,6 +258,25 @@ def test_a_picture_of_too_many_pixels_is_not_decoded(content: bytes) -> None:
     with pytest.raises(PictureError) as caught:
         facts_of(content, max_px=10_000)
     assert caught.value.reason == "too_many_pixels"
+
+
+def test_a_frame_that_claims_to_be_huge_takes_no_memory() -> None:
+    """Of 213 bytes Pillow would make room for gigabytes before anyone could look at the frame."""
+    program = f"""
+import resource, sys
+from io import BytesIO
+from artstore import images
+from artstore.errors import PictureError
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    images.describe(BytesIO({huge_frame_gif(disposal=2)!r}), 100_000_000)
+except PictureError as error:
+    grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    sys.exit(0 if error.reason == "too_many_pixels" and grown_kb < 300_000 else f"{{error}} {{grown_kb}}")
+sys.exit("decoded")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_limit_itself_is_allowed() -> None:

@@ -154,3 +154,13 @@ def test_the_status_counts_what_there_is(library: Library) -> None:
         "pictures, identical ones counted once": 2,
         "failed at download: http_404": 1,
     }
+
+
+def test_a_picture_found_under_a_licence_is_credited_to_the_work_under_that_licence(library: Library) -> None:
+    put(library, a_work("One", a_link("a.png"), author="Alice", licences=(GPL,)))
+    put(library, a_work("Two", a_link("a.png"), author="Bob", licences=(CC0,)))
+    assert library.ids_under(["cc0"]).tolist() == [1]
+    (record,) = library.describe([1], ["cc0"])
+    assert (record.author, record.licences) == ("Bob", (CC0,))
+    (record,) = library.describe([1], ["gpl-3.0"])
+    assert (record.author, record.licences) == ("Alice", (GPL,))

@@ -113,7 +113,7 @@ def test_a_node_s_address_is_the_canonical_one() -> None:
 @pytest.mark.parametrize(
     "html",
     [
-        pages.CHECKING,
+        pages.BACK_SOON,
         pages.message_page("Page not found", "The requested page could not be found."),
         pages.message_page("Access denied", "You are not authorized to access this page."),
         pages.framed("Search Art", "page-art-search-advanced", "<h2>Search Art</h2>"),
@@ -260,7 +260,7 @@ def test_a_listing_without_works_is_a_listing() -> None:
     assert (shown.recognised, shown.work_urls, shown.total, shown.last_page) == (True, [], None, 0)
 
 
-@pytest.mark.parametrize("html", [pages.CHECKING, pages.message_page("Page not found", "x"), ""])
+@pytest.mark.parametrize("html", [pages.BACK_SOON, pages.message_page("Page not found", "x"), ""])
 def test_what_is_no_listing_is_not_recognised(html: str) -> None:
     assert not ListingPage(response(html)).recognised
 

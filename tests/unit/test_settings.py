@@ -91,5 +91,5 @@ def test_every_setting_says_what_it_is_for() -> None:
 
 @pytest.mark.parametrize("name", ["decode_threads", "max_member_bytes", "works_per_page"])
 def test_a_limit_of_nothing_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match=f"OGA_{name.upper()}=.*too small"):
+    with pytest.raises(UsageError, match=f"OGA_{name.upper()}=.*out of range"):
         Settings().override(**{name: 0})
