@@ -7,13 +7,12 @@ where it was. Many processes may have it open; one of them writes at a time.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -109,6 +108,25 @@ class Catalog:
         self.forget_failures(Stage.PAGE, work.url)
         return work_id
 
+    def record_validators(self, work_url: str, etag: str | None, last_modified: str | None) -> None:
+        """Write what the server can be asked with whether the page of *work_url* has changed."""
+        self._db.execute(
+            "UPDATE works SET etag = ?, last_modified = ? WHERE url = ?", [etag, last_modified, work_url]
+        )
+
+    def record_unchanged(self, work_url: str) -> None:
+        """Write that the page of *work_url* is what it was."""
+        self._db.execute("UPDATE works SET crawled_at = ?, gone_at = NULL WHERE url = ?", [_now(), work_url])
+        self.forget_failures(Stage.PAGE, work_url)
+
+    def record_gone(self, work_url: str) -> bool:
+        """Write that the page of *work_url* is there no more, and return whether it was known; its art is kept."""
+        cursor = self._db.execute(
+            "UPDATE works SET crawled_at = :now, gone_at = coalesce(gone_at, :now) WHERE url = :url",
+            {"now": _now(), "url": work_url},
+        )
+        return cursor.rowcount > 0
+
     def record_stored(self, stored: StoredFile) -> None:
         """Write that the bytes of a file are here; other bytes than before are to be examined anew."""
         self._db.execute(
@@ -171,20 +189,6 @@ class Catalog:
 
     # What is not done yet.
 
-    def is_fresh(self, work_url: str, max_age: timedelta) -> bool:
-        """Say whether *work_url* was read less than *max_age* ago and all its files have been dealt with."""
-        since = (datetime.now(UTC) - max_age).isoformat()
-        found = self._db.execute(
-            """
-            SELECT 1 FROM works WHERE url = ? AND crawled_at > ? AND NOT EXISTS (
-                SELECT 1 FROM work_files JOIN files USING (file_id)
-                WHERE work_files.work_id = works.work_id AND listed AND state IN ('pending', 'failed')
-            )
-            """,
-            [work_url, since],
-        )
-        return found.fetchone() is not None
-
     def stored_file(self, path: str) -> StoredFile | None:
         """Return what is known of the bytes at ``files/<path>``, or None if they were never recorded."""
         row = self._db.execute(
@@ -228,7 +232,7 @@ class Catalog:
             "copyright_notice": work.copyright_notice,
             "favourites": work.favourites,
             "withheld": work.withheld,
-            "content_hash": hashlib.sha256(repr(work).encode()).hexdigest(),
+            "content_hash": work.content_hash(),
             "crawled_at": _now(),
         }
         row = self._known_work(work)

@@ -6,7 +6,8 @@ in UTC unless said otherwise; sizes are bytes and pixels, as the names say.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -88,6 +89,10 @@ class Work:
     collections: tuple[tuple[str, str], ...] = ()
     """(url, title) of each collection the work is in."""
     files: tuple[FileLink, ...] = ()
+
+    def content_hash(self) -> str:
+        """Return a hash of what the author says; what visitors do (favourites, collections) changes every day."""
+        return hashlib.sha256(repr(replace(self, favourites=None, collections=())).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,12 @@ def m002_features_indexes_failures(db: Database) -> None:
     )
 
 
+@migrations()
+def m003_validators_of_pages(db: Database) -> None:
+    """What to ask with whether a page has changed."""
+    _execute(db, "ALTER TABLE works ADD COLUMN etag TEXT; ALTER TABLE works ADD COLUMN last_modified TEXT")
+
+
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Return a connection to the catalog at *path*, its tables up to date.
 

@@ -80,6 +80,12 @@ class ResumeMiddleware:
             request.headers["If-Range"] = validator
 
 
+def header(response: Response, name: str) -> str | None:
+    """Return the value of one of *response*'s headers, or None if it has none of that *name*."""
+    value = response.headers.get(name)
+    return value.decode("latin-1") if value else None
+
+
 def validator_of(headers: Headers) -> str | None:
     """Return what can be used as ``If-Range``: a strong ETag, else the date of the last change."""
     etag = headers.get("ETag")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from artstore.models import Failure, FileState, Findings, StoredFile, Work
+from artstore.visits import Validators
 
 
 @dataclass(slots=True, repr=False)
@@ -14,6 +15,10 @@ class ArtItem:
     work: Work
     asked_urls: tuple[str, ...] = ()
     """The addresses under which its page was asked for: redirects and ``/node/…`` lead to others."""
+    validators: Validators | None = None
+    """What its page can be asked with next time."""
+    changed: bool = False
+    """Whether it was read before and said something else: then its files may be others too."""
     stored: list[StoredFile] = field(default_factory=list)
     """By the files pipeline: what is on disk now."""
     unavailable: list[tuple[Failure, FileState]] = field(default_factory=list)
@@ -26,4 +31,18 @@ class ArtItem:
         return f"<{self.work.url}>"
 
 
-Item = ArtItem | Failure
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A work whose page is what it was."""
+
+    work_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A page that is there no more: of a known work the end, of an unknown one a failure."""
+
+    failure: Failure
+
+
+Item = ArtItem | Failure | Unchanged | Gone

@@ -81,7 +81,11 @@ class PauseMiddleware:
             return response
         if self._ending.ended:
             raise CrawlEnded
-        return request.replace(meta=request.meta | {WAITS: waits + 1}, dont_filter=True)
+        return request.replace(
+            meta=request.meta | {WAITS: waits + 1},
+            priority=request.priority + self._crawler.settings.getint("RETRY_PRIORITY_ADJUST"),
+            dont_filter=True,
+        )
 
     def _wait_s(self, response: Response) -> float | None:
         return retry_after_s(response) if response.status in self._statuses else None

@@ -21,6 +21,9 @@ AUTOTHROTTLE_START_DELAY = 1.0
 CONCURRENT_REQUESTS_PER_DOMAIN = 4
 EXTENSIONS = {"ogaspider.politeness.CrawlDelay": 100}
 RETRY_TIMES = 2
+# What failed is tried again before anything else is asked for. Otherwise a site that is down would be asked for all
+# pages of a listing, and for all of them again, before the first had failed for good and counted.
+RETRY_PRIORITY_ADJUST = 100
 # A guest needs none, and for each that it is given Scrapy would ask publicsuffix.org whether it may have it.
 COOKIES_ENABLED = False
 DOWNLOAD_TIMEOUT = 180.0

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import logging
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from scrapy import Request
@@ -18,13 +19,16 @@ from artstore.blobs import open_blobs
 from artstore.catalog import Catalog
 from artstore.models import Failure, FileLink, FileState, Stage, StoredFile
 from artstore.partial import PartFile
-from ogaspider.downloads import MAX_BYTES, PART, VERBATIM, DiskError
+from artstore.visits import Validators, Visits
+from ogaspider.downloads import MAX_BYTES, PART, VERBATIM, DiskError, header
 from ogaspider.ending import CrawlEnded, Ending
 from ogaspider.items import ArtItem, Item
 from ogaspider.reasons import NETWORK_ERRORS, reason_of
 from ogaspider.settings import house_settings
 
 logger = logging.getLogger(__name__)
+
+NOT_MODIFIED = 304
 
 PATIENCE_S = 60.0
 SLOW_BYTES_PER_S = 50_000
@@ -47,6 +51,7 @@ class ArtFilesPipeline(FilesPipeline):
         self._blobs = open_blobs(store_uri)
         self._root = self._blobs.root
         self._catalog = Catalog(settings.catalog_path)
+        self._visits = Visits(self._catalog, timedelta(days=settings.recrawl_after_days))
         self._max_bytes = settings.max_file_bytes
         self._ending = Ending(crawler)
 
@@ -55,8 +60,11 @@ class ArtFilesPipeline(FilesPipeline):
         self._catalog.close()
 
     def get_media_requests(self, item: Item, info: Any) -> list[Request]:  # noqa: ARG002 - Scrapy's signature
-        """Ask for each file that the work lists, by its address exactly as given."""
-        return [self._request(link) for link in item.work.files] if isinstance(item, ArtItem) else []
+        """Ask for each file that the work lists, by its address exactly as given; not too often for what fails."""
+        if not isinstance(item, ArtItem):
+            return []
+        due = [link for link in item.work.files if self._visits.may_try(Stage.DOWNLOAD, link.url)]
+        return [self._request(link) for link in due]
 
     def file_path(self, request: Request, *_: Any, **__: Any) -> str:
         """Return where the file goes: its name decoded once."""
@@ -69,7 +77,7 @@ class ArtFilesPipeline(FilesPipeline):
         request: Request,
         info: Any,  # noqa: ARG002
         *,
-        item: Any = None,  # noqa: ARG002
+        item: ArtItem,
     ) -> Any:
         """Return the outcome for one file.
 
@@ -77,15 +85,25 @@ class ArtFilesPipeline(FilesPipeline):
         a result: what is raised later is logged by Scrapy with a traceback.
         """
         link: FileLink = request.meta["link"]
-        if known := await self._known(link):
+        known = await self._known(link)
+        if known and not item.changed:
             return known
+        if known:
+            # The page says something else than before: perhaps of this file, under the same name and of the same length.
+            request.headers.update(Validators(known.etag, known.last_modified).headers())
         if link.declared_bytes is not None and link.declared_bytes > self._max_bytes:
             return self._unavailable(
                 link, "too_large", f"{link.declared_bytes} bytes, over the limit of {self._max_bytes}"
             )
+        return await self._download(request, link, known)
+
+    async def _download(self, request: Request, link: FileLink, known: StoredFile | None) -> Outcome:
+        """Return the outcome of asking for a file, or for whether a *known* one is another by now."""
         part: PartFile = request.meta[PART]
         try:
             response = await self.crawler.engine.download_async(request)
+            if known and response.status == NOT_MODIFIED:
+                return known
             return await self._received(response, link, part)
         except DiskError as error:
             if error.errno == errno.ENOSPC:
@@ -160,7 +178,7 @@ class ArtFilesPipeline(FilesPipeline):
             raise DiskError(error) from error
         self.crawler.stats.inc_value("oga/files")
         return StoredFile(
-            link.path, size_bytes, sha256, _header(response, "ETag"), _header(response, "Last-Modified")
+            link.path, size_bytes, sha256, header(response, "ETag"), header(response, "Last-Modified")
         )
 
     def _unavailable(self, link: FileLink, reason: str, detail: str) -> Outcome:
@@ -173,7 +191,7 @@ def _problem(response: Response, link: FileLink, part: PartFile) -> tuple[str, s
     """Return (code, words) for what is wrong with *response*, or None."""
     if response.status not in {200, 206}:
         return f"http_{response.status}", f"the server answered {response.status}"
-    mime = (_header(response, "Content-Type") or "").partition(";")[0].strip().lower()
+    mime = (header(response, "Content-Type") or "").partition(";")[0].strip().lower()
     if mime == "text/html" and link.mime != "text/html":
         return "html_instead", f"a web page came instead of {link.mime or 'the file'}"
     if link.declared_bytes is not None and part.size_bytes != link.declared_bytes:
@@ -184,8 +202,3 @@ def _problem(response: Response, link: FileLink, part: PartFile) -> tuple[str, s
 def _timeout_s(link: FileLink) -> float:
     """Return how long a file may take: its size at a slow line's speed."""
     return PATIENCE_S + (link.declared_bytes or UNKNOWN_BYTES) / SLOW_BYTES_PER_S
-
-
-def _header(response: Response, name: str) -> str | None:
-    value = response.headers.get(name)
-    return value.decode("latin-1") if value else None

@@ -12,7 +12,7 @@ from artstore.catalog import Catalog
 from artstore.errors import NotWritten
 from artstore.models import Failure, Stage
 from ogaspider.ending import NOT_WRITTEN, Ending
-from ogaspider.items import ArtItem, Item
+from ogaspider.items import ArtItem, Gone, Item, Unchanged
 from ogaspider.settings import house_settings
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class RecordPipeline:
         """Record *item*. What cannot be written is dropped, and read again by the next crawl."""
         try:
             with self._catalog.transaction():
-                failures = [item] if isinstance(item, Failure) else self._record(item)
+                failures = self._written(item)
                 for failure in failures:
                     self._catalog.record_failure(failure)
         except NotWritten as error:
@@ -52,9 +52,24 @@ class RecordPipeline:
             self._announce(item)
         return item
 
+    def _written(self, item: Item) -> list[Failure]:
+        """Write *item* but for its failures, and return those."""
+        if isinstance(item, Failure):
+            return [item]
+        if isinstance(item, Unchanged):
+            self._catalog.record_unchanged(item.work_url)
+            return []
+        if isinstance(item, Gone):
+            return [] if self._catalog.record_gone(item.failure.subject) else [item.failure]
+        return self._record(item)
+
     def _record(self, item: ArtItem) -> list[Failure]:
         """Write all of *item* but its failures to download; return those."""
         self._catalog.record_work(item.work)
+        if item.validators:
+            self._catalog.record_validators(
+                item.work.url, item.validators.etag, item.validators.last_modified
+            )
         for url in item.asked_urls:
             self._catalog.forget_failures(Stage.PAGE, url)
         for stored in item.stored:

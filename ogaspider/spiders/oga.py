@@ -15,13 +15,18 @@ from twisted.python.failure import Failure as TwistedFailure
 from artstore.catalog import Catalog
 from artstore.models import Failure, Stage
 from artstore.settings import Settings
-from ogaspider.downloads import VERBATIM
+from artstore.visits import Validators, Visits
+from ogaspider.downloads import VERBATIM, header
 from ogaspider.ending import CrawlEnded
-from ogaspider.items import ArtItem, Item
+from ogaspider.items import ArtItem, Gone, Item, Unchanged
 from ogaspider.pages import ListingPage, WorkPage
 from ogaspider.reasons import reason_of
 from ogaspider.settings import derived_settings, house_settings
-from ogaspider.urls import Query
+from ogaspider.urls import Listing, Query
+
+NOT_MODIFIED = 304
+
+GONE = {"http_404", "http_410"}
 
 
 class OgaSpider(Spider):
@@ -34,8 +39,8 @@ class OgaSpider(Spider):
         self._query = query
         self._site_url = settings.site_url.rstrip("/")
         self._works_per_page = settings.works_per_page
-        self._max_age = timedelta(days=settings.recrawl_after_days)
         self._catalog = Catalog(settings.catalog_path)
+        self._visits = Visits(self._catalog, timedelta(days=settings.recrawl_after_days))
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
@@ -54,52 +59,73 @@ class OgaSpider(Spider):
         return spider
 
     async def start(self) -> AsyncIterator[Any]:
-        """Ask for the works by name, or for the first listing page."""
-        if self._query.urls:
-            for url in self._query.urls:
-                yield self._work_request(url)
-        else:
-            yield self._listing_request(0, last=None)
+        """Ask for the works by name, or for the first page of each listing."""
+        for url in self._query.urls:
+            yield self._work_request(url)
+        for listing in self._query.listings:
+            yield self._listing_request(listing, 0, last=None)
 
-    def parse_listing(self, response: Response, page: int, last: int | None) -> Iterator[Request | Item]:
-        """Yield a request for each work that is due; from the first page, where *last* is not known yet, also for the others."""
-        listing = ListingPage(response) if isinstance(response, TextResponse) else None
-        if listing is None or not listing.recognised:
+    def parse_listing(
+        self, response: Response, listing: Listing, page: int, last: int | None
+    ) -> Iterator[Request | Item]:
+        """Yield a request for each work that is due, and for the listing pages that are to follow.
+
+        Those are known from the first page on, where *last* is None. An update reads
+        the newest first, and on only while it meets works that it did not know.
+        """
+        found = ListingPage(response) if isinstance(response, TextResponse) else None
+        if found is None or not found.recognised:
             yield self._not_recognised(response)
             return
         self._count("oga/pages")
-        for url in _asked_urls(response):
-            self._catalog.forget_failures(Stage.PAGE, url)
-        due = [url for url in listing.work_urls if not self._catalog.is_fresh(url, self._max_age)]
-        known = len(listing.work_urls) - len(due)
-        others = range(0)
-        self._count("oga/works/known", known)
+        with self._catalog.transaction():
+            for url in _asked_urls(response):
+                self._catalog.forget_failures(Stage.PAGE, url)
+        due = [url for url in found.work_urls if self._visits.is_due(url)]
+        new = [url for url in found.work_urls if not self._visits.is_known(url)]
+        self._count("oga/works/known", len(found.work_urls) - len(due))
+        first = last is None
         if last is None:
-            last = min(listing.last_page, (self._query.max_pages or listing.last_page + 1) - 1)
-            others = range(1, last + 1)
+            last = min(found.last_page, (self._query.max_pages or found.last_page + 1) - 1)
         self.logger.info(
-            "listing page %d of %d: %d works to read, %d known (%s announced in all)",
-            page + 1, last + 1, len(due), known, "none" if listing.total is None else listing.total,
+            "%slisting page %d of %d: %d works to read, %d known (%s announced in all)",
+            f"{listing.words}: " if listing.words else "", page + 1, last + 1, len(due),
+            len(found.work_urls) - len(due), "none" if found.total is None else found.total,
         )  # fmt: skip
         yield from map(self._work_request, due)
-        yield from (self._listing_request(number, last) for number in others)
+        if self._query.update:
+            following = range(page + 1, page + 2 if new and page < last else page + 1)
+        else:
+            following = range(1, last + 1 if first else 1)
+        yield from (self._listing_request(listing, number, last) for number in following)
 
     def parse_work(self, response: Response) -> Iterator[Item]:
-        """Yield the work on its way to the pipelines."""
+        """Yield the work on its way to the pipelines, or that its page is what it was."""
+        if response.status == NOT_MODIFIED:
+            self._count("oga/pages")
+            self._count("oga/works/unchanged")
+            yield Unchanged(response.url)
+            return
         page = WorkPage(response) if isinstance(response, TextResponse) else None
         if page is None or not page.recognised:
             yield self._not_recognised(response)
             return
         self._count("oga/pages")
-        yield ArtItem(page.work, _asked_urls(response))
+        yield ArtItem(
+            page.work,
+            _asked_urls(response),
+            validators=Validators(header(response, "ETag"), header(response, "Last-Modified")),
+            changed=self._visits.has_changed(page.work),
+        )
 
-    def request_failed(self, failure: TwistedFailure) -> Iterator[Failure]:
+    def request_failed(self, failure: TwistedFailure) -> Iterator[Item]:
         """Yield why a page could not be had."""
         if isinstance(failure.value, CrawlEnded):
             return
         request: Request = failure.request  # type: ignore[attr-defined]
         reason, detail = reason_of(failure.value)  # type: ignore[arg-type]
-        yield self._failed(request.url, reason, detail)
+        failed = self._failed(request.url, reason, detail)
+        yield Gone(failed) if reason in GONE else failed
 
     def closed(self, reason: str) -> None:
         """Say what came of it."""
@@ -113,19 +139,27 @@ class OgaSpider(Spider):
             reason, numbers["works"], numbers["files"], numbers["images"], numbers["failures"],
         )  # fmt: skip
 
-    def _listing_request(self, page: int, last: int | None) -> Request:
+    def _listing_request(self, listing: Listing, page: int, last: int | None) -> Request:
         return Request(
-            self._query.listing_url(self._site_url, self._works_per_page, page),
+            listing.url(self._site_url, self._works_per_page, page),
             self.parse_listing,
             errback=self.request_failed,
-            cb_kwargs={"page": page, "last": last},
+            cb_kwargs={"listing": listing, "page": page, "last": last},
             meta=dict(VERBATIM),
             # A listing waits for those before it and for their works: a bit of content is whole first.
             priority=-page,
         )
 
     def _work_request(self, url: str) -> Request:
-        return Request(url, self.parse_work, errback=self.request_failed, meta=dict(VERBATIM))
+        """Return the request for a work, which asks only whether it has changed where that is enough."""
+        validators = self._visits.validators(url)
+        return Request(
+            url,
+            self.parse_work,
+            errback=self.request_failed,
+            headers=validators.headers() if validators else None,
+            meta=VERBATIM | {"handle_httpstatus_list": [NOT_MODIFIED]},
+        )
 
     def _not_recognised(self, response: Response) -> Failure:
         return self._failed(

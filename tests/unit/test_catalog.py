@@ -258,29 +258,6 @@ def test_other_bytes_are_examined_anew_and_the_same_are_not(catalog: Catalog) ->
     assert not catalog.is_examined("a.png", "s1")
 
 
-def test_a_work_is_fresh_while_it_is_young_and_its_files_are_dealt_with(catalog: Catalog) -> None:
-    work = a_work("Sword", a_link("a.png"), a_link("b.png"))
-    assert not catalog.is_fresh(work.url, AN_HOUR)
-    record(catalog, work)
-    assert not catalog.is_fresh(work.url, AN_HOUR)
-    store(catalog, "a.png")
-    with catalog.transaction():
-        catalog.record_unavailable(a_link("b.png").url, FileState.FAILED)
-    assert not catalog.is_fresh(work.url, AN_HOUR)
-    with catalog.transaction():
-        catalog.record_unavailable(a_link("b.png").url, FileState.TOO_LARGE)
-    assert catalog.is_fresh(work.url, AN_HOUR)
-    assert not catalog.is_fresh(work.url, timedelta(0))
-    assert not catalog.is_fresh(work.url, -AN_HOUR)
-    assert not catalog.is_fresh(work.url + "x", AN_HOUR)
-
-
-def test_a_file_that_left_its_page_does_not_keep_a_work_waiting(catalog: Catalog) -> None:
-    record(catalog, a_work("Sword", a_link("a.png")))
-    record(catalog, a_work("Sword"))
-    assert catalog.is_fresh(a_work("Sword").url, AN_HOUR)
-
-
 def test_an_archive_that_changed_loses_old_members_and_keeps_the_ids_of_the_others(catalog: Catalog) -> None:
     record(catalog, a_work("Pack", a_link("p.zip"), a_link("q.zip")))
     store(catalog, "p.zip", "s1", "unpacked/p.zip/a", "unpacked/p.zip/b")

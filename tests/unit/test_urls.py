@@ -8,7 +8,7 @@ import pytest
 
 from artstore.errors import UsageError
 from artstore.licences import KNOWN
-from ogaspider.urls import ARGUMENTS, ART_TYPES, LICENCE_NUMBERS, Query
+from ogaspider.urls import ARGUMENTS, ART_TYPES, LICENCE_NUMBERS, Listing, Query
 from tests.replica import words
 
 SITE = "https://opengameart.org"
@@ -19,11 +19,11 @@ def query(site_url: str = SITE, **arguments: str) -> Query:
 
 
 def parameters(asked: Query, page: int = 0) -> list[tuple[str, str]]:
-    return parse_qsl(urlsplit(asked.listing_url(SITE, 144, page)).query, keep_blank_values=True)
+    return parse_qsl(urlsplit(asked.listings[0].url(SITE, 144, page)).query, keep_blank_values=True)
 
 
 def test_a_crawl_asks_for_2d_art_unless_told_otherwise() -> None:
-    assert query() == Query(art_types=("2d",))
+    assert query() == Query(listings=(Listing(art_types=("2d",)),))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_crawl_asks_for_2d_art_unless_told_otherwise() -> None:
     ],
 )
 def test_art_types_are_a_list_and_all_is_every_one(given: str, expected: tuple[str, ...]) -> None:
-    assert query(art_type=given).art_types == expected
+    assert query(art_type=given).listings[0].art_types == expected
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_art_types_are_a_list_and_all_is_every_one(given: str, expected: tuple[s
     ],
 )
 def test_licences_are_a_list_and_a_family_is_all_its_versions(given: str, expected: tuple[str, ...]) -> None:
-    assert query(licence=given).licences == expected
+    assert query(licence=given).listings[0].licences == expected
 
 
 @pytest.mark.parametrize(("given", "expected"), [("", None), ("1", 1), ("12", 12)])
@@ -145,7 +145,7 @@ def test_pages_come_oldest_first_and_count_from_nought() -> None:
 
 
 def test_a_slash_at_the_end_of_the_site_is_not_doubled() -> None:
-    assert query().listing_url(SITE + "/", 24, 0).startswith(f"{SITE}/art-search-advanced?keys=")
+    assert query().listings[0].url(SITE + "/", 24, 0).startswith(f"{SITE}/art-search-advanced?keys=")
 
 
 def test_every_licence_that_the_house_knows_has_a_number_and_it_is_the_site_s() -> None:
@@ -161,4 +161,40 @@ def test_every_art_type_has_the_site_s_number() -> None:
 
 def test_every_argument_is_understood() -> None:
     given = dict.fromkeys(ARGUMENTS, "")
-    assert Query.from_arguments(given, SITE) == Query()
+    assert Query.from_arguments(given, SITE) == Query(listings=(Listing(),))
+
+
+def test_several_searches_are_several_listings() -> None:
+    asked = query(query="fire sword; ice ;; fire sword", licence="cc0")
+    assert [listing.words for listing in asked.listings] == ["fire sword", "ice"]
+    assert {listing.licences for listing in asked.listings} == {("cc0",)}
+
+
+@pytest.mark.parametrize(
+    ("given", "by", "order"),
+    [
+        ({}, "created", "ASC"),
+        ({"mode": "update"}, "created", "DESC"),
+        ({"sort": "favourites"}, "count", "DESC"),
+        ({"sort": "Views"}, "totalcount", "DESC"),
+        ({"sort": "relevance"}, "score", "DESC"),
+    ],
+)
+def test_listings_are_ordered_as_asked(given: dict[str, str], by: str, order: str) -> None:
+    found = dict(parameters(query(**given)))
+    assert (found["sort_by"], found["sort_order"]) == (by, order)
+
+
+def test_works_are_named_by_number_too() -> None:
+    assert query(node="3009, 12", url="/content/sword").urls == (
+        f"{SITE}/content/sword",
+        f"{SITE}/node/3009",
+        f"{SITE}/node/12",
+    )
+    assert query(node="12").listings == ()
+
+
+@pytest.mark.parametrize("given", [{"sort": "size"}, {"mode": "fast"}, {"node": "x"}, {"node": "0"}])
+def test_what_no_argument_can_mean_is_refused(given: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=f"{next(iter(given))}="):
+        query(**given)

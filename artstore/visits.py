@@ -1,0 +1,90 @@
+"""The memory of a crawl: which pages and files are to be asked for again, when, and with which words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from artstore.catalog import Catalog
+from artstore.models import Stage, Work
+
+FIRST_PAUSE = timedelta(hours=1)
+"""After the second failure; the first is tried again by the next crawl, whenever that is."""
+
+LONGEST_PAUSE = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What a server gave with an answer, to be asked whether it has changed since."""
+
+    etag: str | None
+    last_modified: str | None
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of a conditional request."""
+        named = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in named.items() if value}
+
+
+class Visits:
+    """Questions of a crawl to the catalog; *max_age* is how long a work that was read stays as it is."""
+
+    def __init__(self, catalog: Catalog, max_age: timedelta) -> None:
+        self._catalog = catalog
+        self._max_age = max_age
+
+    def is_due(self, work_url: str) -> bool:
+        """Say whether *work_url* is to be read: new, old, or with files that are still to be had."""
+        work = self._catalog.execute(
+            "SELECT work_id, crawled_at FROM works WHERE url = ?", [work_url]
+        ).fetchone()
+        if work is None or datetime.fromisoformat(work["crawled_at"]) < datetime.now(UTC) - self._max_age:
+            return self.may_try(Stage.PAGE, work_url)
+        files = self._catalog.execute(
+            """
+            SELECT url FROM work_files JOIN files USING (file_id)
+            WHERE work_id = ? AND listed AND state IN ('pending', 'failed')
+            """,
+            [work["work_id"]],
+        )
+        return any(self.may_try(Stage.DOWNLOAD, file["url"]) for file in files)
+
+    def may_try(self, stage: Stage, subject: str) -> bool:
+        """Say whether *subject*, if it failed before, has been left alone for long enough."""
+        row = self._catalog.execute(
+            "SELECT times, last_at FROM failures WHERE stage = ? AND subject = ?", [stage, subject]
+        ).fetchone()
+        return row is None or datetime.now(UTC) >= datetime.fromisoformat(row["last_at"]) + pause_after(
+            row["times"]
+        )
+
+    def is_known(self, work_url: str) -> bool:
+        """Say whether *work_url* was ever read."""
+        return self._catalog.execute("SELECT 1 FROM works WHERE url = ?", [work_url]).fetchone() is not None
+
+    def validators(self, work_url: str) -> Validators | None:
+        """Return what to ask *work_url* with, or None where the whole page is needed: its files are not all here."""
+        row = self._catalog.execute(
+            """
+            SELECT etag, last_modified FROM works WHERE url = ? AND gone_at IS NULL AND NOT EXISTS (
+                SELECT 1 FROM work_files JOIN files USING (file_id)
+                WHERE work_files.work_id = works.work_id AND listed AND state IN ('pending', 'failed')
+            )
+            """,
+            [work_url],
+        ).fetchone()
+        return Validators(**row) if row and (row["etag"] or row["last_modified"]) else None
+
+    def has_changed(self, work: Work) -> bool:
+        """Say whether *work* was read before and said something else, about itself or its files."""
+        row = self._catalog.execute("SELECT content_hash FROM works WHERE url = ?", [work.url]).fetchone()
+        return row is not None and row["content_hash"] != work.content_hash()
+
+
+def pause_after(times: int) -> timedelta:
+    """Return how long to leave alone what has failed *times* times: longer each time, never for ever."""
+    if times < 2:
+        return timedelta(0)
+    # Beyond the tenth power it is the longest anyway.
+    return min(LONGEST_PAUSE, FIRST_PAUSE * int(4 ** min(times - 2, 10)))

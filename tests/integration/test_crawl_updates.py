@@ -1,0 +1,125 @@
+"""The daily visit: what is new, what has changed, what has vanished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.crawling import crawl, rows
+from tests.replica import ReplicaServer, build_site
+
+OLD = {"OGA_RECRAWL_AFTER_DAYS": "0"}
+"""Every work is old enough to be asked for again."""
+
+
+@pytest.fixture
+def server() -> Iterator[ReplicaServer]:
+    with ReplicaServer(build_site(works=12)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def data_dir(server: ReplicaServer, tmp_path: Path) -> Path:
+    done = crawl(server.url, tmp_path / "data", "-a", "art_type=all")
+    assert done.returncode == 0, done.stderr
+    server.forget_requests()
+    return tmp_path / "data"
+
+
+def asked(server: ReplicaServer) -> dict[str, int]:
+    """Target -> status of what was asked for beside listings and robots.txt."""
+    return {
+        entry.target: entry.status
+        for entry in server.log
+        if not entry.target.startswith(("/robots.txt", "/art-search"))
+    }
+
+
+def test_a_page_that_has_not_changed_costs_only_the_question(server: ReplicaServer, data_dir: Path) -> None:
+    before = rows(data_dir, "SELECT work_id, title, content_hash FROM works ORDER BY 1")
+    read_at = rows(data_dir, "SELECT max(crawled_at) FROM works")
+    done = crawl(server.url, data_dir, "-a", "art_type=all", **OLD)
+    assert done.returncode == 0, done.stderr
+    assert set(asked(server).values()) == {304}
+    assert set(asked(server)) == {work.path for work in server.site.works}
+    assert rows(data_dir, "SELECT work_id, title, content_hash FROM works ORDER BY 1") == before
+    assert rows(data_dir, "SELECT min(crawled_at) FROM works") >= read_at
+
+
+def test_a_changed_work_gets_its_new_facts_and_files(server: ReplicaServer, data_dir: Path) -> None:
+    work = server.site.works[3]
+    kept = work.listed_files[0]
+    new = ("brand new.png", server.site.works[0].listed_files[0].content)
+    server.change(work.slug, title="Another title", add_file=new)
+    done = crawl(server.url, data_dir, "-a", "art_type=all", **OLD)
+    assert done.returncode == 0, done.stderr
+    assert (data_dir / "files" / new[0]).read_bytes() == new[1]
+    assert rows(data_dir, f"SELECT title FROM works WHERE node_id = {work.node_id}") == [("Another title",)]
+    # The page says something else, so its old file is asked for too, but not fetched again.
+    assert asked(server)[kept.url_path] == 304
+
+
+def test_a_file_that_was_replaced_under_its_name_is_fetched_and_looked_at_again(
+    server: ReplicaServer, data_dir: Path
+) -> None:
+    work = server.site.works[0]
+    file = work.listed_files[0]
+    other = server.site.works[1].listed_files[0].content
+    ids = rows(data_dir, f"SELECT image_id, pixel_hash FROM images WHERE path = 'files/{file.name}'")
+    server.change(work.slug, replace_file=(file.name, other))
+    done = crawl(server.url, data_dir, "-a", "art_type=all", **OLD)
+    assert done.returncode == 0, done.stderr
+    assert (data_dir / "files" / file.name).read_bytes() == other
+    now = rows(data_dir, f"SELECT image_id, pixel_hash FROM images WHERE path = 'files/{file.name}'")
+    assert [image_id for image_id, _ in now] == [image_id for image_id, _ in ids]
+    assert now != ids
+
+
+def test_a_work_that_vanished_is_marked_and_its_art_kept(server: ReplicaServer, data_dir: Path) -> None:
+    work = server.site.works[0]
+    pictures = rows(data_dir, "SELECT count(*) FROM images")
+    server.vanish(work.slug)
+    done = crawl(server.url, data_dir, "-a", f"url={work.path}", **OLD)
+    assert "http_404" in done.stderr
+    assert rows(data_dir, "SELECT node_id FROM works WHERE gone_at IS NOT NULL") == [(work.node_id,)]
+    assert rows(data_dir, "SELECT count(*) FROM images") == pictures
+    assert rows(data_dir, "SELECT * FROM failures WHERE stage = 'page'") == []
+
+
+def test_an_update_reads_what_is_new_and_stops_where_nothing_is(tmp_path: Path) -> None:
+    with ReplicaServer(build_site(works=80)) as server:
+        crawl(server.url, tmp_path, "-a", "art_type=all")
+        published = server.publish(2)
+        server.forget_requests()
+        done = crawl(server.url, tmp_path, "-a", "art_type=all", "-a", "mode=update")
+        listings = [target for _, target in server.requests if target.startswith("/art-search")]
+        works = {target for target in asked(server) if target.startswith("/content/")}
+    assert done.returncode == 0, done.stderr
+    # Of four pages the first holds both new works and 22 known ones, the second only known ones.
+    assert len(listings) == 2
+    assert works == {work.path for work in published}
+    assert rows(tmp_path, "SELECT count(*) FROM works") == [(82,)]
+
+
+def test_what_fails_again_is_left_alone_for_a_while(tmp_path: Path) -> None:
+    with ReplicaServer(build_site(works=1, faults=True)) as server:
+        missing = server.site.file("fault-missing.png").url_path
+        counts = []
+        for _ in range(3):
+            server.forget_requests()
+            crawl(server.url, tmp_path, "-a", "query=missing file")
+            counts.append([target for _, target in server.requests].count(missing))
+    assert counts == [1, 1, 0]
+    assert rows(tmp_path, "SELECT reason, times FROM failures") == [("http_404", 2)]
+
+
+def test_several_searches_are_read_in_one_crawl(server: ReplicaServer, tmp_path: Path) -> None:
+    done = crawl(server.url, tmp_path, "-a", "query=lanterns; figures", "-a", "art_type=all")
+    assert done.returncode == 0, done.stderr
+    listings = [target for _, target in server.requests if target.startswith("/art-search")]
+    assert sorted(target.partition("keys=")[2].partition("&")[0] for target in listings) == [
+        "figures",
+        "lanterns",
+    ]

@@ -1,0 +1,121 @@
+"""What a crawl asks for again, and when."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from artstore.catalog import Catalog
+from artstore.models import Failure, FileState, Stage, StoredFile, Work
+from artstore.visits import FIRST_PAUSE, LONGEST_PAUSE, Validators, Visits, pause_after
+from tests.unit.conftest import a_link, a_work
+
+AN_HOUR = timedelta(hours=1)
+SWORD = a_work("Sword", a_link("a.png"))
+
+
+@pytest.fixture
+def visits(catalog: Catalog) -> Visits:
+    return Visits(catalog, AN_HOUR)
+
+
+def record(catalog: Catalog, work: Work, *stored: str) -> None:
+    with catalog.transaction():
+        catalog.record_work(work)
+        for path in stored:
+            catalog.record_stored(StoredFile(path, 1, "s"))
+
+
+def fail(catalog: Catalog, stage: Stage, subject: str, times: int = 1, ago: timedelta = timedelta(0)) -> None:
+    with catalog.transaction():
+        for _ in range(times):
+            catalog.record_failure(Failure(stage, subject, "http_500"))
+        last = (datetime.now(UTC) - ago).isoformat()
+        catalog.execute("UPDATE failures SET last_at = ? WHERE subject = ?", [last, subject])
+
+
+def test_a_work_is_due_until_it_was_read_and_its_files_were_dealt_with(
+    catalog: Catalog, visits: Visits
+) -> None:
+    work = a_work("Sword", a_link("a.png"), a_link("b.png"))
+    assert visits.is_due(work.url)
+    record(catalog, work)
+    assert visits.is_due(work.url)
+    record(catalog, work, "a.png")
+    with catalog.transaction():
+        catalog.record_unavailable(a_link("b.png").url, FileState.FAILED)
+    assert visits.is_due(work.url)
+    with catalog.transaction():
+        catalog.record_unavailable(a_link("b.png").url, FileState.TOO_LARGE)
+    assert not visits.is_due(work.url)
+    assert Visits(catalog, timedelta(0)).is_due(work.url)
+    assert visits.is_due(work.url + "x")
+
+
+def test_a_file_that_left_its_page_makes_no_work_due(catalog: Catalog, visits: Visits) -> None:
+    record(catalog, SWORD)
+    record(catalog, a_work("Sword"))
+    assert not visits.is_due(SWORD.url)
+
+
+def test_the_first_failure_is_tried_again_at_once_and_later_ones_after_growing_pauses() -> None:
+    pauses = [pause_after(times) for times in range(1, 12)]
+    assert pauses[:4] == [timedelta(0), FIRST_PAUSE, 4 * FIRST_PAUSE, 16 * FIRST_PAUSE]
+    assert pauses == sorted(pauses)
+    assert pause_after(10_000) == LONGEST_PAUSE
+
+
+@pytest.mark.parametrize(("ago", "due"), [(timedelta(minutes=59), False), (timedelta(minutes=61), True)])
+def test_a_page_that_failed_twice_is_left_alone_for_an_hour(
+    catalog: Catalog, visits: Visits, ago: timedelta, *, due: bool
+) -> None:
+    fail(catalog, Stage.PAGE, SWORD.url, times=2, ago=ago)
+    assert visits.is_due(SWORD.url) is due
+
+
+@pytest.mark.parametrize(("times", "due"), [(1, True), (2, False)])
+def test_a_work_is_not_read_for_a_file_that_is_left_alone(
+    catalog: Catalog, visits: Visits, times: int, *, due: bool
+) -> None:
+    record(catalog, SWORD)
+    with catalog.transaction():
+        catalog.record_unavailable(a_link("a.png").url, FileState.FAILED)
+    fail(catalog, Stage.DOWNLOAD, a_link("a.png").url, times)
+    assert visits.is_due(SWORD.url) is due
+
+
+def test_a_page_is_asked_conditionally_only_if_its_files_are_all_here(
+    catalog: Catalog, visits: Visits
+) -> None:
+    record(catalog, SWORD)
+    with catalog.transaction():
+        catalog.record_validators(SWORD.url, '"e"', "Sun, 22 Nov 2026 10:00:00 GMT")
+    assert visits.validators(SWORD.url) is None
+    record(catalog, SWORD, "a.png")
+    found = visits.validators(SWORD.url)
+    assert found == Validators('"e"', "Sun, 22 Nov 2026 10:00:00 GMT")
+    assert found.headers() == {"If-None-Match": '"e"', "If-Modified-Since": "Sun, 22 Nov 2026 10:00:00 GMT"}
+    with catalog.transaction():
+        assert catalog.record_gone(SWORD.url)
+    assert visits.validators(SWORD.url) is None
+
+
+def test_a_work_has_changed_when_its_author_changed_it_and_not_when_visitors_did(
+    catalog: Catalog, visits: Visits
+) -> None:
+    assert not visits.has_changed(SWORD)
+    record(catalog, SWORD)
+    assert not visits.has_changed(SWORD)
+    assert not visits.has_changed(a_work("Sword", a_link("a.png"), favourites=7, collections=(("u", "t"),)))
+    assert visits.has_changed(a_work("Sword", a_link("a.png"), tags=("steel",)))
+    assert visits.has_changed(a_work("Sword", a_link("b.png")))
+
+
+def test_a_page_that_is_gone_and_comes_back_is_there_again(catalog: Catalog) -> None:
+    record(catalog, SWORD)
+    with catalog.transaction():
+        assert catalog.record_gone(SWORD.url)
+        assert not catalog.record_gone("https://opengameart.org/content/never-seen")
+    gone = "SELECT gone_at IS NOT NULL AS gone FROM works"
+    assert catalog.execute(gone).fetchone()["gone"] == 1
+    record(catalog, SWORD)
+    assert catalog.execute(gone).fetchone()["gone"] == 0
