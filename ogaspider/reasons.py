@@ -25,9 +25,11 @@ REASONS: dict[type[BaseException], str] = {
     DownloadFailedError: "connection_lost",
     UnsupportedURLSchemeError: "bad_url",
     Challenged: "challenge",
-    IgnoreRequest: "refused_by_robots_or_limits",
+    IgnoreRequest: "refused_by_robots",
     OSError: "connection_lost",
 }
+
+REDIRECT_LOOP = "redirect_loop"
 
 NETWORK_ERRORS = tuple(REASONS)
 """What a download can raise; anything else is a bug."""
@@ -37,5 +39,8 @@ def reason_of(error: BaseException) -> tuple[str, str]:
     """Return (code, words) for *error*, which a request ended with."""
     if isinstance(error, HttpError):
         return f"http_{error.response.status}", f"the server answered {error.response.status}"
+    if isinstance(error, IgnoreRequest) and "redirections" in str(error):
+        # Scrapy has no exception of its own for it.
+        return REDIRECT_LOOP, str(error)
     code = next((code for kind, code in REASONS.items() if isinstance(error, kind)), "failed")
     return code, f"{type(error).__name__}: {error}".rstrip(": ")

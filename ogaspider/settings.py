@@ -21,6 +21,8 @@ AUTOTHROTTLE_START_DELAY = 1.0
 CONCURRENT_REQUESTS_PER_DOMAIN = 4
 EXTENSIONS = {"ogaspider.politeness.CrawlDelay": 100}
 RETRY_TIMES = 2
+# A loop is known long before the twentieth turn.
+REDIRECT_MAX_TIMES = 5
 # What failed is tried again before anything else is asked for. Otherwise a site that is down would be asked for all
 # pages of a listing, and for all of them again, before the first had failed for good and counted.
 RETRY_PRIORITY_ADJUST = 100

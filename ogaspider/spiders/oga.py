@@ -40,6 +40,8 @@ class OgaSpider(Spider):
         self._site_url = settings.site_url.rstrip("/")
         self._works_per_page = settings.works_per_page
         self._catalog = Catalog(settings.catalog_path)
+        # Our own memory of what was asked for: Scrapy's would drop a redirect loop without a word.
+        self._asked: set[str] = set()
         self._visits = Visits(self._catalog, timedelta(days=settings.recrawl_after_days))
 
     @classmethod
@@ -92,7 +94,7 @@ class OgaSpider(Spider):
             f"{listing.words}: " if listing.words else "", page + 1, last + 1, len(due),
             len(found.work_urls) - len(due), "none" if found.total is None else found.total,
         )  # fmt: skip
-        yield from map(self._work_request, due)
+        yield from (self._work_request(url) for url in due if url not in self._asked)
         if self._query.update:
             following = range(page + 1, page + 2 if new and page < last else page + 1)
         else:
@@ -124,7 +126,8 @@ class OgaSpider(Spider):
             return
         request: Request = failure.request  # type: ignore[attr-defined]
         reason, detail = reason_of(failure.value)  # type: ignore[arg-type]
-        failed = self._failed(request.url, reason, detail)
+        # Where it began: the addresses in between are nobody's.
+        failed = self._failed(request.meta.get("redirect_urls", [request.url])[0], reason, detail)
         yield Gone(failed) if reason in GONE else failed
 
     def closed(self, reason: str) -> None:
@@ -146,12 +149,14 @@ class OgaSpider(Spider):
             errback=self.request_failed,
             cb_kwargs={"listing": listing, "page": page, "last": last},
             meta=dict(VERBATIM),
+            dont_filter=True,
             # A listing waits for those before it and for their works: a bit of content is whole first.
             priority=-page,
         )
 
     def _work_request(self, url: str) -> Request:
         """Return the request for a work, which asks only whether it has changed where that is enough."""
+        self._asked.add(url)
         validators = self._visits.validators(url)
         return Request(
             url,
@@ -159,6 +164,7 @@ class OgaSpider(Spider):
             errback=self.request_failed,
             headers=validators.headers() if validators else None,
             meta=VERBATIM | {"handle_httpstatus_list": [NOT_MODIFIED]},
+            dont_filter=True,
         )
 
     def _not_recognised(self, response: Response) -> Failure:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -71,15 +72,15 @@ class TestWithABrowser:
             works = work_paths(tmp_path, server.url)
         assert done.returncode == 0, done.stderr
         assert works == {f"/content/{slug}" for slug in (*CHALLENGED, *PLAIN)}
-        wanted = {file.name for slug in (*CHALLENGED, *PLAIN) for file in site.work(slug).files}
-        assert files_stored(tmp_path) == wanted
+        wanted = [file for slug in (*CHALLENGED, *PLAIN) for file in site.work(slug).files]
+        assert files_stored(tmp_path) == {file.name for file in wanted}
         assert rows(tmp_path, "SELECT * FROM failures") == []
         assert "Traceback" not in done.stderr
         assert pages_opened(done.stderr) == len(CHALLENGED)
         for slug in PLAIN:
             assert targets(log).count(f"/content/{slug}") == 1
-        for name in wanted:
-            assert sum(target.endswith(f"/{name}") for target in targets(log)) == 1
+        for file in wanted:
+            assert targets(log).count(file.url_path) == 1
         # Without a browser, with one, and again by the script of the challenge.
         for slug in CHALLENGED:
             assert targets(log).count(f"/content/{slug}") == 3
@@ -123,7 +124,9 @@ class TestWithABrowser:
         assert not {entry.target for entry in log} & NEEDLESS
 
     def test_what_the_browser_reads_is_what_stands_there(self, tmp_path: Path, site: Site) -> None:
-        facts = "SELECT title, author, description, copyright_notice, node_id, posted_at FROM works ORDER BY title"
+        facts = (
+            "SELECT node_id, title, author, description, copyright_notice, posted_at FROM works ORDER BY 1"
+        )
         words = ("-a", "art_type=all", "-a", "max_pages=1")
         with ReplicaServer(site) as server:
             crawl(server.url, tmp_path / "plain", *words)
@@ -152,12 +155,11 @@ class TestWithABrowser:
         assert rows(tmp_path, "SELECT DISTINCT reason FROM failures") == [("connection_lost",)]
 
     def test_nothing_stays_behind(self, tmp_path: Path, site: Site) -> None:
-        # By a profile's name that nobody else uses: a Chromium of somebody else is none of ours.
-        scratch = tmp_path / "scratch"
-        scratch.mkdir()
-        with ReplicaServer(site) as server:
-            crawl(server.url, tmp_path / "data", *named(*CHALLENGED), TMPDIR=str(scratch))
-        assert [path for path in scratch.iterdir() if "chromium" in path.name] == []
+        # A short name: Chromium puts a socket into it, whose path may have 108 bytes.
+        with ReplicaServer(site) as server, TemporaryDirectory() as scratch:
+            done = crawl(server.url, tmp_path, *named(*CHALLENGED), TMPDIR=scratch)
+            assert done.returncode == 0, done.stderr
+            assert list(Path(scratch).iterdir()) == []
 
 
 def without_chromium(tmp_path: Path) -> dict[str, str]:

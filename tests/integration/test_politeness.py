@@ -30,8 +30,14 @@ def asks_for_an_hour(fault: str | None, name: str) -> Answer | None:
     return replace(error(busy), headers={"Retry-After": "3600"}) if busy else None
 
 
+def broken(path: str, base: str) -> Answer:
+    """In place of any file."""
+    del path, base
+    return error(503)
+
+
 def refused(data_dir: Path, base: str) -> set[str]:
-    found = rows(data_dir, "SELECT subject FROM failures WHERE reason = 'refused_by_robots_or_limits'")
+    found = rows(data_dir, "SELECT subject FROM failures WHERE reason = 'refused_by_robots'")
     return {subject.removeprefix(base) for (subject,) in found}
 
 
@@ -232,7 +238,7 @@ def test_errors_of_files_count_and_files_not_asked_for_are_got_by_the_next_crawl
     site = build_site(works=40)
     with ReplicaServer(site) as server:
         answers = server.listener.answers
-        well, answers.file = answers.file, lambda _path, _base: error(503)  # type: ignore[method-assign]
+        well, answers.file = answers.file, broken  # type: ignore[method-assign]
         ended = crawl(server.url, tmp_path, "-a", "max_pages=1", "-s", "OGA_MAX_ERRORS_IN_A_ROW=3")
         assert ended.returncode == 1
         assert "errors in a row" in ended.stderr
@@ -267,6 +273,23 @@ def test_a_robots_txt_that_cannot_be_had_allows_nothing(tmp_path: Path, status: 
     assert f"it answers {status}" in done.stderr
     assert rows(tmp_path, "SELECT * FROM failures") == []
     assert "Traceback" not in done.stderr
+
+
+def test_another_host_without_its_robots_txt_is_not_asked_and_nothing_ends(tmp_path: Path) -> None:
+    with ReplicaServer(build_site(works=6, more_faults=True)) as server:
+        answers = server.listener.answers
+        well = answers.answer
+
+        def elsewhere_broken(target: str, base: str, cookies: str = "") -> Answer:
+            return error(503) if "localhost" in base else well(target, base, cookies)
+
+        answers.answer = elsewhere_broken  # type: ignore[method-assign]
+        done = crawl(server.url, tmp_path, *works_named("fault-foreign-file"))
+        asked = {entry.target for entry in server.log if entry.host.startswith("localhost")}
+        found = rows(tmp_path, "SELECT reason FROM failures")
+    assert done.returncode == 0, done.stderr
+    assert asked == {"/robots.txt"}
+    assert found == [("refused_by_robots_or_limits",)]
 
 
 @pytest.mark.parametrize("status", [404, 403])

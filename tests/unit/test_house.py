@@ -24,6 +24,8 @@ ALLOWED_IMPORTS = {
     "keras": {"embedder/keras_models.py"},
     "sqlite3": {"artstore/schema.py", "artstore/catalog.py"},
     "sqlite_utils": {"artstore/schema.py", "artstore/catalog.py"},
+    "playwright": {"ogaspider/browser.py", "ogaspider/chromium.py"},
+    "scrapy_playwright": {"ogaspider/browser.py"},
     "scrapy": {module for module in MODULES if module.startswith("ogaspider/")},
 }
 
