@@ -37,8 +37,6 @@ _GREY_STEPS = {"L;2": 85, "L;4": 17}
 MAX_HASHED_PX = 1 << 28
 """Of an animation, frames past this many pixels in all are counted but not hashed (a second or two of work)."""
 
-# The check is ours, on every open and with our own limit; Pillow's would warn on stderr, or refuse earlier.
-Image.MAX_IMAGE_PIXELS = None
 
 # What Pillow's decoders were seen to raise on broken files, beside OSError. Not Exception: a bug of ours must show.
 DECODER_ERRORS = (
@@ -102,7 +100,8 @@ def opened(source: Path | BinaryIO, max_px: int) -> Iterator[Image.Image]:
         with _file(source) as file:
             _check_icon(file, max_px)
             # Pillow looks at the frames of an animation while it makes room for them: here it must be Pillow that refuses.
-            Image.MAX_IMAGE_PIXELS = max_px
+            # Only ever raised: it is everybody's in this process.
+            Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_px)
             with Image.open(file, formats=FORMATS) as image:
                 _check_size(image.size, max_px)
                 _scale_transparency(image)

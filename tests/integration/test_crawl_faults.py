@@ -155,7 +155,8 @@ def test_a_site_that_does_not_answer_is_a_failure_until_it_does(tmp_path: Path) 
     data_dir = tmp_path / "data"
     with ReplicaServer(build_site(works=2)) as server:
         url, port = server.url, server.listener.server_port
-    failed = crawl(url, data_dir)
+    # Without its robots.txt nothing at all would be asked for.
+    failed = crawl(url, data_dir, "-s", "ROBOTSTXT_OBEY=0")
     assert failed.returncode == 1
     assert "Traceback" not in failed.stderr
     [(stage, subject)] = failures(data_dir)
