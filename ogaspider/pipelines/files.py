@@ -29,6 +29,7 @@ from ogaspider.settings import house_settings
 logger = logging.getLogger(__name__)
 
 NOT_MODIFIED = 304
+RANGE_NOT_SATISFIABLE = 416
 
 PATIENCE_S = 60.0
 SLOW_BYTES_PER_S = 50_000
@@ -102,6 +103,10 @@ class ArtFilesPipeline(FilesPipeline):
         part: PartFile = request.meta[PART]
         try:
             response = await self.crawler.engine.download_async(request)
+            if response.status == RANGE_NOT_SATISFIABLE and part.size_bytes:
+                # Nothing was missing: killed between the last byte and its place. Whether it is whole, a fresh copy knows.
+                part.discard()
+                response = await self.crawler.engine.download_async(request.copy())
             if known and response.status == NOT_MODIFIED:
                 return known
             return await self._received(response, link, part)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.integration.crawling import ROOT, crawl, rows
+from artstore.partial import PartFile
+from tests.integration.crawling import ROOT, bytes_below, crawl, rows
 from tests.replica import ReplicaServer, build_site, large
 
 
@@ -70,6 +71,22 @@ def test_a_file_that_was_cut_off_is_gone_on_with_where_it_broke(faulty: Faulty) 
     assert sum(entry.sent_bytes for entry in tries) == len(
         faulty.server.site.file("fault-cut-off.png").content
     )
+
+
+def test_a_download_killed_after_its_last_byte_is_fetched_again(tmp_path: Path) -> None:
+    with ReplicaServer(build_site(works=1)) as server:
+        work = server.site.works[0]
+        file = work.listed_files[0]
+        part = PartFile(tmp_path / "files", file.name)
+        part.begin(0, file.body.etag)
+        part.write(file.content)
+        part.close()
+        done = crawl(server.url, tmp_path, "-a", f"url={work.path}")
+        statuses = [entry.status for entry in server.log if entry.target == file.url_path]
+    assert done.returncode == 0, done.stderr
+    assert statuses == [416, 200]
+    assert bytes_below(tmp_path / "files") == {file.name: file.content}
+    assert rows(tmp_path, "SELECT * FROM failures") == []
 
 
 def test_a_body_without_an_end_is_left_at_the_limit(faulty: Faulty) -> None:
