@@ -19,7 +19,13 @@ ROBOTSTXT_OBEY = True
 AUTOTHROTTLE_ENABLED = True
 AUTOTHROTTLE_START_DELAY = 1.0
 CONCURRENT_REQUESTS_PER_DOMAIN = 4
-EXTENSIONS = {"ogaspider.politeness.CrawlDelay": 100}
+# A line about how far the crawl is, instead of Scrapy's about pages and items a minute.
+PROGRESS_INTERVAL_S = 60.0
+EXTENSIONS = {
+    "scrapy.extensions.logstats.LogStats": None,
+    "ogaspider.progress.Progress": 300,
+    "ogaspider.politeness.CrawlDelay": 100,
+}
 RETRY_TIMES = 2
 # A loop is known long before the twentieth turn.
 REDIRECT_MAX_TIMES = 5

@@ -20,6 +20,7 @@ from ogaspider.downloads import VERBATIM, header
 from ogaspider.ending import CrawlEnded
 from ogaspider.items import ArtItem, Gone, Item, Unchanged
 from ogaspider.pages import ListingPage, WorkPage
+from ogaspider.progress import ANNOUNCED
 from ogaspider.reasons import reason_of
 from ogaspider.settings import derived_settings, house_settings
 from ogaspider.urls import Listing, Query
@@ -89,6 +90,8 @@ class OgaSpider(Spider):
         first = last is None
         if last is None:
             last = min(found.last_page, (self._query.max_pages or found.last_page + 1) - 1)
+            readable = len(found.work_urls) if last == 0 else (last + 1) * self._works_per_page
+            self._count(ANNOUNCED, min(readable, readable if found.total is None else found.total))
         self.logger.info(
             "%slisting page %d of %d: %d works to read, %d known (%s announced in all)",
             f"{listing.words}: " if listing.words else "", page + 1, last + 1, len(due),

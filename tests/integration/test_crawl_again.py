@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.crawling import Crawled, bytes_below, changed, crawl, interrupted_crawl, rows
+from tests.integration.crawling import Crawled, bytes_below, changed, crawl, interrupted_crawl, is_2d, rows
 from tests.integration.test_crawl_files import TRIED_THREE_TIMES
 from tests.replica import ReplicaServer, build_site
 from tests.replica.site import FILES_PATH, Content
@@ -232,3 +233,19 @@ def test_a_crawl_that_was_interrupted_ends_cleanly_and_goes_on_later(
     # What was on its way came in: interrupting is no failure of the site.
     assert rows(data_dir, "SELECT * FROM failures WHERE stage IN ('page', 'download')") == []
     finish_and_compare(undisturbed, data_dir)
+
+
+def test_a_crawl_says_how_far_it_is_and_how_long_it_takes_yet(
+    undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    done = crawl(undisturbed.server.url, tmp_path, "-s", "PROGRESS_INTERVAL_S=0.5")
+    two_d = sum(is_2d(work) for work in undisturbed.server.site.works)
+    told = re.findall(
+        r"(\d+) of (\d+) works \((\d+) of them known before\), \d+ an hour(, about .* left)?", done.stderr
+    )
+    assert len(told) >= 2
+    assert {int(announced) for _, announced, _, _ in told[1:]} == {two_d}
+    counts = [int(count) for count, *_ in told]
+    assert counts == sorted(counts)
+    assert any(left for *_, left in told)
+    assert "Crawled 0 pages" not in done.stderr
