@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -158,9 +158,12 @@ class Catalog:
         for image in findings.images:
             self._upsert_image(file_id, image)
         self._refresh_words("SELECT ?", file_id)
-        for stage, subject in ((Stage.PICTURE, f"{FILES}/{path}"), (Stage.UNPACK, f"{FILES}/{path}")):
-            self.forget_failures(stage, subject)
-        self.forget_failures_below(f"{UNPACKED}/{path}/")
+        # What failed before and fails again keeps its row, which counts how often.
+        again = {failure.subject for failure in findings.failures}
+        if f"{FILES}/{path}" not in again:
+            self.forget_failures(Stage.PICTURE, f"{FILES}/{path}")
+            self.forget_failures(Stage.UNPACK, f"{FILES}/{path}")
+        self.forget_failures_below(f"{UNPACKED}/{path}/", but=again)
         self.forget_failures_below(f"{FILES}/{path} by ")
         for failure in findings.failures:
             self.record_failure(failure)
@@ -181,10 +184,14 @@ class Catalog:
         """Remove the failure of *subject* at *stage*: it has succeeded since."""
         self._db.execute("DELETE FROM failures WHERE stage = ? AND subject = ?", [stage, subject])
 
-    def forget_failures_below(self, beginning: str) -> None:
-        """Remove the failures of every subject with this *beginning*: a folder, or a picture and whatever embedder."""
+    def forget_failures_below(self, beginning: str, but: Collection[str] = ()) -> None:
+        """Remove the failures of every subject with this *beginning*, a folder or a picture, *but* those."""
         self._db.execute(
-            "DELETE FROM failures WHERE substr(subject, 1, length(?)) = ?", [beginning, beginning]
+            """
+            DELETE FROM failures WHERE substr(subject, 1, length(:beginning)) = :beginning
+            AND subject NOT IN (SELECT value FROM json_each(:but))
+            """,
+            {"beginning": beginning, "but": json.dumps(list(but))},
         )
 
     # What is not done yet.

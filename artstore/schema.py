@@ -155,6 +155,12 @@ def m003_validators_of_pages(db: Database) -> None:
     _execute(db, "ALTER TABLE works ADD COLUMN etag TEXT; ALTER TABLE works ADD COLUMN last_modified TEXT")
 
 
+@migrations()
+def m004_walks(db: Database) -> None:
+    """Which listings were read to their end."""
+    _execute(db, "CREATE TABLE walks (listing TEXT PRIMARY KEY)")
+
+
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Return a connection to the catalog at *path*, its tables up to date.
 

@@ -42,6 +42,9 @@ class Settings:
     contact: str = _setting("", "Your address for the user agent, so that the site can reach you.")
     works_per_page: int = _setting(144, "Works on a listing page; 144 is the most that the site gives.")
     recrawl_after_days: float = _setting(30.0, "Days after which a work is asked for again.")
+    max_crawl_bytes: int = _setting(
+        1 << 40, "After so many bytes of files, a crawl downloads no more of them."
+    )
     max_file_bytes: int = _setting(2048 * MIB, "Larger downloads are recorded as too large.")
     max_pause_s: int = _setting(
         3600, "A site that asks for a longer pause (Retry-After) ends the crawl; shorter ones are kept."

@@ -63,6 +63,30 @@ class Visits:
         """Say whether *work_url* was ever read."""
         return self._catalog.execute("SELECT 1 FROM works WHERE url = ?", [work_url]).fetchone() is not None
 
+    def failed_pages(self, site_url: str) -> list[str]:
+        """Return the works' pages of *site_url* that failed and may be tried again."""
+        found = self._catalog.execute(
+            "SELECT subject FROM failures WHERE stage = 'page' AND substr(subject, 1, length(?)) = ?",
+            [f"{site_url}/content/", f"{site_url}/content/"],
+        ).fetchall()
+        return [row["subject"] for row in found if self.may_try(Stage.PAGE, row["subject"])]
+
+    def was_walked(self, listing: str) -> bool:
+        """Say whether *listing* was read to its end by the last crawl that began to read it."""
+        return (
+            self._catalog.execute("SELECT 1 FROM walks WHERE listing = ?", [listing]).fetchone() is not None
+        )
+
+    def begin_walk(self, listing: str) -> None:
+        """Write that *listing* is being read: should the crawl end early, it was not read to its end."""
+        with self._catalog.transaction():
+            self._catalog.execute("DELETE FROM walks WHERE listing = ?", [listing])
+
+    def end_walk(self, listing: str) -> None:
+        """Write that *listing* was read to its end, or to where everything is known."""
+        with self._catalog.transaction():
+            self._catalog.execute("INSERT OR IGNORE INTO walks VALUES (?)", [listing])
+
     def validators(self, work_url: str) -> Validators | None:
         """Return what to ask *work_url* with, or None where the whole page is needed: its files are not all here."""
         row = self._catalog.execute(

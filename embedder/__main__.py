@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument(
         "--weights", metavar="PATH", help="a weights file, or imagenet (default); random only for tests"
     )
-    words.add_argument("--limit", type=_count, metavar="N", help="embed at most N pictures now")
+    words.add_argument("--limit", type=number, metavar="N", help="embed at most N pictures now")
     words.add_argument("--rebuild-index", action="store_true", help="make the index anew from the features")
     words.add_argument(
         "--reexamine",
@@ -77,7 +77,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Do what *argv* asks and return the exit code."""
-    words = parser().parse_args(argv)
+    parsing = parser()
+    words = parsing.parse_args(argv)
+    if words.name and not words.add:
+        parsing.error("--name says what to call the folder of --add, which is missing")
     settings = Settings.load(
         data_dir=words.data_dir, embedder=words.embedder, weights=words.weights, index=words.index
     )
@@ -138,9 +141,14 @@ def _examine(catalog: Catalog, settings: Settings, *, again: bool) -> None:
     if again:
         catalog.examine_all_again()
     paths = catalog.files_to_examine()
+    pictures = failures = 0
     with progress(len(paths), "look for pictures", "file") as bar:
-        for _ in examine(paths, catalog, settings):
+        for findings in examine(paths, catalog, settings):
+            pictures += len(findings.images)
+            failures += len(findings.failures)
             bar.update()
+    if paths:
+        talk(f"{len(paths)} files looked through: {pictures} pictures, {failures} failures{_hint(failures)}")
 
 
 def _index(ledger: Ledger, settings: Settings, *, rebuild: bool) -> None:
@@ -191,11 +199,12 @@ def _hint(failures: int) -> str:
     return " (see --failures)" if failures else ""
 
 
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
+def number(text: str) -> int:
+    """Return *text* as a count, for argparse, which names this function when it is none."""
+    count = int(text)
+    if count < 0:
         raise argparse.ArgumentTypeError(f"{text} is less than 0")
-    return number
+    return count
 
 
 if __name__ == "__main__":

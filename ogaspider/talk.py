@@ -33,7 +33,8 @@ def speak_plainly() -> None:
 
 
 def _is_warning(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING
+    # That a Ctrl-C was heard, and what a second one does, has to be said at once.
+    return record.levelno >= logging.WARNING or "shutting down" in record.getMessage()
 
 
 def _is_error(record: logging.LogRecord) -> bool:

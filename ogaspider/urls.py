@@ -62,6 +62,11 @@ class Listing:
     ascending: bool = True
     """Oldest first keeps page numbers as they are while new works come in."""
 
+    @property
+    def key(self) -> str:
+        """What is asked for, in whatever order."""
+        return repr((self.words, self.art_types, self.licences, self.tag, self.author))
+
     def url(self, site_url: str, works_per_page: int, page: int) -> str:
         """Return the address of listing page *page*, counted from 0."""
         parameters = [("keys", self.words), ("field_art_tags_tid_op", "or"), ("field_art_tags_tid", self.tag)]

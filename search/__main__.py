@@ -22,7 +22,8 @@ examples:
   python -m search like 1234 --top 20                   what looks like picture 1234 of an earlier answer
   python -m search words fire sword --json              what is called so, as JSON lines
 
-Exit codes: 0 found, 1 nothing found, 2 wrong usage, 3 not ready (the message says what to run).
+Exit codes: 0 found, 1 nothing found, 2 wrong usage, 3 not ready (the message says what to run),
+130 interrupted.
 """
 
 
@@ -83,13 +84,15 @@ def _ask(words: argparse.Namespace) -> list[Hit]:
     )
     index_kind(settings.index)
     with Engine(settings, embedder=embedder) as engine:
-        if words.question in {"image", "like"} and not embedder and engine.embedder_name != settings.embedder:
-            talk(f"search: by {engine.embedder_name}; nothing has been embedded by {settings.embedder}")
+        if words.question == "words":
+            return engine.words(" ".join(words.words), top=words.top, licence=words.licence)
         if words.question == "image":
-            return engine.image(words.path, top=words.top, licence=words.licence)
-        if words.question == "like":
-            return engine.like(words.image_id, top=words.top, licence=words.licence)
-        return engine.words(" ".join(words.words), top=words.top, licence=words.licence)
+            hits = engine.image(words.path, top=words.top, licence=words.licence)
+        else:
+            hits = engine.like(words.image_id, top=words.top, licence=words.licence)
+        if not embedder and engine.embedder_name != settings.embedder:
+            talk(f"search: by {engine.embedder_name}; nothing has been embedded by {settings.embedder}")
+        return hits
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TextIO
@@ -52,7 +53,12 @@ def _cell(text: str) -> str:
 def _aligned(rows: list[list[str]]) -> list[list[str]]:
     """Return *rows* as one cell each, columns aligned and cut to what the terminal can show."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    over = sum(widths) + len(GAP) * (len(widths) - 1) - shutil.get_terminal_size().columns
+    least = [min(width, CUT_TO.get(name, width)) for name, width in zip(rows[0], widths, strict=True)]
+    columns = shutil.get_terminal_size().columns
+    if sum(least) + len(GAP) * (len(widths) - 1) > columns:
+        # Lines will be broken anyway: then at least nothing is missing.
+        columns = sys.maxsize
+    over = sum(widths) + len(GAP) * (len(widths) - 1) - columns
     # The widest are cut first, addresses never: half an address leads nowhere.
     while over > 0 and (name := max(CUT_TO, key=lambda name: widths[COLUMN[name]] - CUT_TO[name])):
         spare = widths[COLUMN[name]] - CUT_TO[name]

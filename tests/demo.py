@@ -72,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
         _run(sys.executable, "-m", "embedder", "--embedder", embedder, data_dir=words.data_dir)
         talk("[4/4] Ask")
         _ask(words.data_dir)
-    _say_more(words.data_dir)
+    _say_more(words.data_dir, embedder)
     return 0
 
 
@@ -153,7 +153,7 @@ def _run(*command: str, data_dir: Path, site_url: str = "") -> None:
         raise StepFailed(f"`{shlex.join(command)}` ended with {ended.returncode}; its messages above say why")
 
 
-def _say_more(data_dir: Path) -> None:
+def _say_more(data_dir: Path, embedder: str) -> None:
     port = (data_dir / PORT_FILE).read_text()
     talk(f"""
 Ask more, with .venv/bin/python (or after `. .venv/bin/activate`):
@@ -161,7 +161,7 @@ Ask more, with .venv/bin/python (or after `. .venv/bin/activate`):
   python -m search words goblin market --data-dir {data_dir}
   python -m embedder --status --data-dir {data_dir}
   python -m tests.replica --port {port}       serve the pages that the answers link to
-  python -m embedder --add FOLDER          art that you already have
+  python -m embedder --add FOLDER --embedder {embedder}   art that you already have
   scrapy crawl oga -a max_pages=1          the real site, politely: 10 s between requests
 `python -m search --help` says the rest; README.md says what it all is.""")
 

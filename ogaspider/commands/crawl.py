@@ -78,7 +78,8 @@ class Command(ScrapyCrawl):
         super().run(args, opts)
         if self._counted:
             stats = self._counted.stats
-            if stats.get_value("finish_reason") == "shutdown":
+            # None: a second Ctrl-C did not let it finish.
+            if stats.get_value("finish_reason") in {"shutdown", None}:
                 self.exitcode = INTERRUPTED
             elif not stats.get_value("oga/pages") or stats.get_value(ENDED):
                 self.exitcode = 1

@@ -66,7 +66,7 @@ class EmbedPipeline:
         """Embed the rest, and bring the index up to date; after Ctrl-C, end with the batch in hand."""
         if self._running:
             await self._running
-        if not self._given_up and not self._interrupted:
+        if not self._given_up:
             await self._in_thread(finish=True)
 
     @property
@@ -90,9 +90,9 @@ class EmbedPipeline:
     def _embed(self, *, finish: bool) -> None:
         with Catalog(self._settings.catalog_path) as catalog:
             ledger = known_ledger(catalog, self._settings)
-            if ledger is None or waiting_pictures(ledger):
+            if not self._interrupted and (ledger is None or waiting_pictures(ledger)):
                 ledger = self._drain(catalog)
-            if finish:
+            if finish and ledger:
                 for _ in update_index(ledger, self._settings):
                     pass
 

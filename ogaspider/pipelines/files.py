@@ -54,6 +54,7 @@ class ArtFilesPipeline(FilesPipeline):
         self._catalog = Catalog(settings.catalog_path)
         self._visits = Visits(self._catalog, timedelta(days=settings.recrawl_after_days))
         self._max_bytes = settings.max_file_bytes
+        self._crawl_bytes_left = settings.max_crawl_bytes
         self._ending = Ending(crawler)
 
     def close_spider(self) -> None:
@@ -96,7 +97,16 @@ class ArtFilesPipeline(FilesPipeline):
             return self._unavailable(
                 link, "too_large", f"{link.declared_bytes} bytes, over the limit of {self._max_bytes}"
             )
-        return await self._download(request, link, known)
+        if self._crawl_bytes_left < (link.declared_bytes or 1):
+            return self._unavailable(
+                link, "crawl_limit", "this crawl has downloaded as much as it may; see docs/settings.md"
+            )
+        # Taken beforehand, since others download meanwhile, and corrected afterwards.
+        self._crawl_bytes_left -= link.declared_bytes or 0
+        outcome = await self._download(request, link, known)
+        came_bytes = outcome.size_bytes if isinstance(outcome, StoredFile) and outcome is not known else 0
+        self._crawl_bytes_left += (link.declared_bytes or 0) - came_bytes
+        return outcome
 
     async def _download(self, request: Request, link: FileLink, known: StoredFile | None) -> Outcome:
         """Return the outcome of asking for a file, or for whether a *known* one is another by now."""

@@ -40,7 +40,12 @@ class OgaSpider(Spider):
         self._query = query
         self._site_url = settings.site_url.rstrip("/")
         self._works_per_page = settings.works_per_page
+        self._data_dir = settings.data_dir
         self._catalog = Catalog(settings.catalog_path)
+        self._walked: set[Listing] = set()
+        """Listings of which all is known beyond the first page without anything new."""
+        self._unread: set[Listing] = set()
+        """Listings of which a page could not be read."""
         # Our own memory of what was asked for: Scrapy's would drop a redirect loop without a word.
         self._asked: set[str] = set()
         self._visits = Visits(self._catalog, timedelta(days=settings.recrawl_after_days))
@@ -65,7 +70,14 @@ class OgaSpider(Spider):
         """Ask for the works by name, or for the first page of each listing."""
         for url in self._query.urls:
             yield self._work_request(url)
+        if self._query.update:
+            # An update does not come by the pages of the works that failed long ago.
+            for url in self._visits.failed_pages(self._site_url):
+                yield self._work_request(url)
         for listing in self._query.listings:
+            if self._visits.was_walked(listing.key):
+                self._walked.add(listing)
+            self._visits.begin_walk(listing.key)
             yield self._listing_request(listing, 0, last=None)
 
     def parse_listing(
@@ -78,6 +90,7 @@ class OgaSpider(Spider):
         """
         found = ListingPage(response) if isinstance(response, TextResponse) else None
         if found is None or not found.recognised:
+            self._unread.add(listing)
             yield self._not_recognised(response)
             return
         self._count("oga/pages")
@@ -98,7 +111,7 @@ class OgaSpider(Spider):
             len(found.work_urls) - len(due), "none" if found.total is None else found.total,
         )  # fmt: skip
         yield from (self._work_request(url) for url in due if url not in self._asked)
-        if self._query.update:
+        if self._query.update and listing in self._walked:
             following = range(page + 1, page + 2 if new and page < last else page + 1)
         else:
             following = range(1, last + 1 if first else 1)
@@ -129,20 +142,25 @@ class OgaSpider(Spider):
             return
         request: Request = failure.request  # type: ignore[attr-defined]
         reason, detail = reason_of(failure.value)  # type: ignore[arg-type]
+        self._unread.update(filter(None, [request.cb_kwargs.get("listing")]))
         # Where it began: the addresses in between are nobody's.
         failed = self._failed(request.meta.get("redirect_urls", [request.url])[0], reason, detail)
         yield Gone(failed) if reason in GONE else failed
 
     def closed(self, reason: str) -> None:
-        """Say what came of it."""
+        """Write which listings were read to their end, and say what came of it."""
+        if reason == "finished" and self._query.max_pages is None:
+            for listing in set(self._query.listings) - self._unread:
+                self._visits.end_walk(listing.key)
         self._catalog.close()
         stats = self.crawler.stats
         numbers = {
             name: stats.get_value(f"oga/{name}", 0) for name in ("works", "files", "images", "failures")
         }
         self.logger.info(
-            "%s: %d works, %d new files, %d pictures, %d failures (`python -m embedder --failures` lists them)",
+            "%s: %d works, %d new files, %d pictures, %d failures%s",
             reason, numbers["works"], numbers["files"], numbers["images"], numbers["failures"],
+            f" (`python -m embedder --failures --data-dir {self._data_dir}` lists them)" if numbers["failures"] else "",
         )  # fmt: skip
 
     def _listing_request(self, listing: Listing, page: int, last: int | None) -> Request:

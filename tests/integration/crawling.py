@@ -50,13 +50,13 @@ def crawl(site_url: str, data_dir: Path, *words: str, **settings: str) -> subpro
 
 
 def interrupted_crawl(
-    server: ReplicaServer, data_dir: Path, signal_number: int, after: int
+    server: ReplicaServer, data_dir: Path, signal_number: int, after: int, *words: str
 ) -> tuple[int, str]:
     """Crawl, send the signal once *after* requests were seen; return exit code and stderr."""
     with (
         (data_dir.parent / "talk.txt").open("w+") as talk,
         subprocess.Popen(
-            command(*QUICK), cwd=ROOT, env=environment(server.url, data_dir), stderr=talk
+            command(*QUICK, *words), cwd=ROOT, env=environment(server.url, data_dir), stderr=talk
         ) as process,
     ):
         while process.poll() is None and len(server.requests) < after:

@@ -11,8 +11,8 @@ from urllib.parse import unquote
 import pytest
 from PIL import Image
 
-from tests.integration.crawling import Crawled, bytes_below, crawl
-from tests.replica import ReplicaFile
+from tests.integration.crawling import Crawled, bytes_below, crawl, rows
+from tests.replica import ReplicaFile, ReplicaServer, build_site
 from tests.replica.site import FILES_PATH
 
 FORBIDDEN_ON_WINDOWS = set('<>:"|?*')
@@ -224,3 +224,18 @@ def test_a_listing_waits_for_the_works_of_those_before_it(crawled: Crawled) -> N
     oldest = [work.path for work in crawled.works][:24]
     # Four requests are on their way at once, and overtake each other.
     assert max(first_asked[path] for path in oldest) < first_asked[listings[1]] + 8
+
+
+def test_a_crawl_downloads_no_more_than_it_may_and_the_next_goes_on(tmp_path: Path) -> None:
+    with ReplicaServer(build_site(works=8)) as server:
+        first = crawl(server.url, tmp_path, OGA_MAX_CRAWL_BYTES="3000")
+        stored = bytes_below(tmp_path / "files")
+        reasons = {
+            reason for (reason,) in rows(tmp_path, "SELECT reason FROM failures WHERE stage = 'download'")
+        }
+        again = crawl(server.url, tmp_path)
+    assert (first.returncode, again.returncode) == (0, 0)
+    assert 0 < sum(map(len, stored.values())) <= 3000
+    assert reasons == {"crawl_limit"}
+    assert rows(tmp_path, "SELECT count(*) FROM failures WHERE stage = 'download'") == [(0,)]
+    assert len(bytes_below(tmp_path / "files")) > len(stored)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.crawling import crawl, rows
+from artstore.catalog import Catalog
+from artstore.models import Failure, Stage
+from tests.integration.crawling import crawl, interrupted_crawl, rows
 from tests.replica import ReplicaServer, build_site
 
 OLD = {"OGA_RECRAWL_AFTER_DAYS": "0"}
@@ -101,6 +104,32 @@ def test_an_update_reads_what_is_new_and_stops_where_nothing_is(tmp_path: Path) 
     assert len(listings) == 2
     assert works == {work.path for work in published}
     assert rows(tmp_path, "SELECT count(*) FROM works") == [(82,)]
+
+
+def test_an_update_after_one_that_was_interrupted_reads_all_that_is_missing(tmp_path: Path) -> None:
+    with ReplicaServer(build_site(works=60), latency_s=0.02) as server:
+        code, said = interrupted_crawl(
+            server, tmp_path, signal.SIGINT, 30, "-a", "art_type=all", "-a", "mode=update"
+        )
+        assert code == 130, said
+        assert "Received SIGINT" in said
+        assert 0 < rows(tmp_path, "SELECT count(*) FROM works")[0][0] < 60
+        done = crawl(server.url, tmp_path, "-a", "art_type=all", "-a", "mode=update")
+    assert done.returncode == 0, done.stderr
+    assert rows(tmp_path, "SELECT count(*) FROM works") == [(60,)]
+
+
+def test_an_update_tries_failed_pages_again_wherever_they_are(tmp_path: Path) -> None:
+    with ReplicaServer(build_site(works=60)) as server:
+        slug = server.site.works[0].slug
+        crawl(server.url, tmp_path, "-a", "art_type=all")
+        with Catalog(tmp_path / "catalog.db") as catalog, catalog.transaction():
+            catalog.execute("DELETE FROM works WHERE url LIKE ?", [f"%/{slug}"])
+            catalog.record_failure(Failure(Stage.PAGE, f"{server.url}/content/{slug}", "http_500"))
+        done = crawl(server.url, tmp_path, "-a", "art_type=all", "-a", "mode=update")
+    assert done.returncode == 0, done.stderr
+    assert rows(tmp_path, "SELECT count(*) FROM works") == [(60,)]
+    assert rows(tmp_path, "SELECT * FROM failures WHERE stage = 'page'") == []
 
 
 def test_what_fails_again_is_left_alone_for_a_while(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def demo(data_dir: Path, weights_dir: Path) -> subprocess.CompletedProcess[str]:
 def rows(data_dir: Path) -> dict[str, list[tuple[object, ...]]]:
     with closing(sqlite3.connect(data_dir / "catalog.db")) as db:
         tables = [name for (name,) in db.execute("select name from sqlite_master where type = 'table'")]
-        return {table: db.execute(f"select * from {table} order by 1, 2").fetchall() for table in tables}
+        return {table: sorted(db.execute(f"select * from {table}"), key=repr) for table in tables}
 
 
 @pytest.fixture(scope="module")

@@ -114,7 +114,7 @@ def test_no_hits_are_a_header_alone() -> None:
     assert written(as_json=True) == ""
 
 
-@pytest.mark.parametrize("columns", [80, 120, 400])
+@pytest.mark.parametrize("columns", [120, 140, 400])
 def test_on_a_terminal_columns_are_aligned_and_cut_to_it_but_never_a_url(
     columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +131,13 @@ def test_on_a_terminal_columns_are_aligned_and_cut_to_it_but_never_a_url(
     else:
         assert "T…" in second
         assert second.index("Ada") < 60
+
+
+def test_where_a_line_is_broken_anyway_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    out = Terminal()
+    write_hits([replace(HIT, title="T" * 100)], out, as_json=False)
+    assert "T" * 100 in out.getvalue()
 
 
 def test_an_address_is_whole_however_narrow_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
