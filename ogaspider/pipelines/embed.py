@@ -79,13 +79,10 @@ class EmbedPipeline:
         except Busy as error:
             # Somebody else embeds what waits, for now.
             logger.info("not embedded now: %s", error)
-        except OgaError as error:
+        except (OgaError, OSError) as error:
             # What is missing now will be missing for the next work too: say so once.
             self._given_up = True
             logger.error("not embedded, the pictures wait for `python -m embedder`: %s", error)  # noqa: TRY400 - told, not traced
-        except OSError as error:
-            self._given_up = True
-            logger.error("not embedded, the pictures wait for `python -m embedder`: %s", error)  # noqa: TRY400 - likewise
 
     def _embed(self, *, finish: bool) -> None:
         with Catalog(self._settings.catalog_path) as catalog:

@@ -98,7 +98,8 @@ class ArtFilesPipeline(FilesPipeline):
                 link, "too_large", f"{link.declared_bytes} bytes, over the limit of {self._max_bytes}"
             )
         if self._crawl_bytes_left < (link.declared_bytes or 1):
-            return self._unavailable(
+            # What is here already is no failure, even if it might be asked whether it has changed.
+            return known or self._unavailable(
                 link, "crawl_limit", "this crawl has downloaded as much as it may; see docs/settings.md"
             )
         # Taken beforehand, since others download meanwhile, and corrected afterwards.

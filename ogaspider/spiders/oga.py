@@ -43,7 +43,7 @@ class OgaSpider(Spider):
         self._data_dir = settings.data_dir
         self._catalog = Catalog(settings.catalog_path)
         self._walked: set[Listing] = set()
-        """Listings of which all is known beyond the first page without anything new."""
+        """Listings that the crawl before read to their end: beyond a page without anything new, all is known."""
         self._unread: set[Listing] = set()
         """Listings of which a page could not be read."""
         # Our own memory of what was asked for: Scrapy's would drop a redirect loop without a word.
