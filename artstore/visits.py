@@ -14,6 +14,12 @@ FIRST_PAUSE = timedelta(hours=1)
 LONGEST_PAUSE = timedelta(days=30)
 
 
+TO_BE_HAD = """(state IN ('pending', 'failed') OR state = 'stored' AND EXISTS (
+    SELECT 1 FROM failures WHERE stage = 'download' AND subject = files.url
+))"""
+"""Of a file: not here, or here in an older form while a newer one could not be had."""
+
+
 @dataclass(frozen=True, slots=True)
 class Validators:
     """What a server gave with an answer, to be asked whether it has changed since."""
@@ -42,10 +48,7 @@ class Visits:
         if work is None or datetime.fromisoformat(work["crawled_at"]) < datetime.now(UTC) - self._max_age:
             return self.may_try(Stage.PAGE, work_url)
         files = self._catalog.execute(
-            """
-            SELECT url FROM work_files JOIN files USING (file_id)
-            WHERE work_id = ? AND listed AND state IN ('pending', 'failed')
-            """,
+            f"SELECT url FROM work_files JOIN files USING (file_id) WHERE work_id = ? AND listed AND {TO_BE_HAD}",
             [work["work_id"]],
         )
         return any(self.may_try(Stage.DOWNLOAD, file["url"]) for file in files)
@@ -58,6 +61,13 @@ class Visits:
         return row is None or datetime.now(UTC) >= datetime.fromisoformat(row["last_at"]) + pause_after(
             row["times"]
         )
+
+    def has_failed(self, file_url: str) -> bool:
+        """Say whether the last try to have *file_url*, or to hear whether it has changed, failed."""
+        found = self._catalog.execute(
+            "SELECT 1 FROM failures WHERE stage = 'download' AND subject = ?", [file_url]
+        )
+        return found.fetchone() is not None
 
     def is_known(self, work_url: str) -> bool:
         """Say whether *work_url* was ever read."""
@@ -90,10 +100,10 @@ class Visits:
     def validators(self, work_url: str) -> Validators | None:
         """Return what to ask *work_url* with, or None where the whole page is needed: its files are not all here."""
         row = self._catalog.execute(
-            """
+            f"""
             SELECT etag, last_modified FROM works WHERE url = ? AND gone_at IS NULL AND NOT EXISTS (
                 SELECT 1 FROM work_files JOIN files USING (file_id)
-                WHERE work_files.work_id = works.work_id AND listed AND state IN ('pending', 'failed')
+                WHERE work_files.work_id = works.work_id AND listed AND {TO_BE_HAD}
             )
             """,
             [work_url],

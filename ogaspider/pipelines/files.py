@@ -88,7 +88,7 @@ class ArtFilesPipeline(FilesPipeline):
         """
         link: FileLink = request.meta["link"]
         known = await self._known(link)
-        if known and not item.changed:
+        if known and not item.changed and not self._visits.has_failed(link.url):
             return known
         if known:
             # The page says something else than before: perhaps of this file, under the same name and of the same length.

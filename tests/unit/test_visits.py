@@ -119,3 +119,19 @@ def test_a_page_that_is_gone_and_comes_back_is_there_again(catalog: Catalog) -> 
     assert catalog.execute(gone).fetchone()["gone"] == 1
     record(catalog, SWORD)
     assert catalog.execute(gone).fetchone()["gone"] == 0
+
+
+def test_a_newer_form_of_a_file_that_could_not_be_had_is_asked_for_again(
+    catalog: Catalog, visits: Visits
+) -> None:
+    record(catalog, SWORD, "a.png")
+    with catalog.transaction():
+        catalog.record_validators(SWORD.url, '"e"', None)
+    assert not visits.is_due(SWORD.url)
+    assert not visits.has_failed(a_link("a.png").url)
+    fail(catalog, Stage.DOWNLOAD, a_link("a.png").url)
+    assert visits.is_due(SWORD.url)
+    assert visits.has_failed(a_link("a.png").url)
+    assert visits.validators(SWORD.url) is None
+    record(catalog, SWORD, "a.png")
+    assert not visits.is_due(SWORD.url)
