@@ -95,6 +95,11 @@ class Catalog:
         self._link(work_id, "licences", [(entry.key, entry.name, entry.deed_url) for entry in work.licences])
         self._link(work_id, "tags", [(tag,) for tag in work.tags])
         self._link(work_id, "collections", list(work.collections))
+        self._db.execute("DELETE FROM previews WHERE work_id = ?", [work_id])
+        self.execute_many(
+            "INSERT INTO previews (work_id, position, url) VALUES (?, ?, ?)",
+            [(work_id, position, url) for position, url in enumerate(work.previews)],
+        )
         self._db.execute("UPDATE work_files SET listed = 0 WHERE work_id = ?", [work_id])
         for position, link in enumerate(work.files):
             self._db.execute(

@@ -88,6 +88,8 @@ class Work:
     """Several are a free choice: any one of them is enough."""
     collections: tuple[tuple[str, str], ...] = ()
     """(url, title) of each collection the work is in."""
+    previews: tuple[str, ...] = ()
+    """Addresses of the pictures that show it on its page, in their order; they are not its files."""
     files: tuple[FileLink, ...] = ()
 
     def content_hash(self) -> str:

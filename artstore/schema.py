@@ -161,6 +161,23 @@ def m004_walks(db: Database) -> None:
     _execute(db, "CREATE TABLE walks (listing TEXT PRIMARY KEY)")
 
 
+@migrations()
+def m005_previews(db: Database) -> None:
+    """What shows a work on its page; pages that were read before are to be read in full once more."""
+    _execute(
+        db,
+        """
+        CREATE TABLE previews (
+            work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            url TEXT NOT NULL,
+            PRIMARY KEY (work_id, position)
+        ) WITHOUT ROWID;
+        UPDATE works SET etag = NULL, last_modified = NULL
+        """,
+    )
+
+
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Return a connection to the catalog at *path*, its tables up to date.
 

@@ -8,8 +8,10 @@ request and knows no spider. A page that is not what it should be is not empty:
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 from urllib.parse import urlsplit
 
 from parsel import Selector, SelectorList
@@ -19,14 +21,32 @@ from artstore import names
 from artstore.licences import licence_from_name
 from artstore.models import FileLink, Licence, Work
 
-PIECES = ".//text() | .//br | .//p | .//div | .//li | .//tr | .//pre | .//blockquote | .//*[starts-with(name(), 'h')]"
-"""Of a long text: its words, and the elements that begin a new line, whether the HTML does or not."""
+LINES = frozenset(
+    "address article aside blockquote br caption dd details div dl dt fieldset figcaption figure footer form "
+    "h1 h2 h3 h4 h5 h6 header hr li ol p pre section summary table tr ul".split()
+)
+"""Elements of a long text that stand on lines of their own, whether the HTML gives them some or not."""
+
+CELLS = frozenset({"td", "th"})
+"""Elements that only keep a distance."""
+
+SITE_PARTS = ("field-name-", "group-footer")
+"""Classes of what is no part of a long text, but may lie in it where somebody left a tag open."""
 
 WITHHELD = (
     ".//text()[contains(., 'due to potential licensing issues')]"
-    "[not(ancestor::*[contains(@class, 'group-footer')])]"
+    "[not(ancestor::*[contains(@class, 'group-footer') or contains(concat(@class, ' '), 'field-item ')])]"
 )
-"""What stands where the files would be; the comments, in the footer, may say so too."""
+"""What stands where the files would be; the author and the comments, in the footer, may say so too."""
+
+PREVIEWS = (
+    ".//a[contains(@class, 'preview-lightbox')]/@href"
+    " | .//img[not(ancestor::a[contains(@class, 'preview-lightbox')][@href])]/@src"
+)
+"""The full size, or the thumbnail where nothing leads further."""
+
+SITE_NAME = "| OpenGameArt.org"
+"""What follows the title of every page."""
 
 POSTED_AT = "%A, %B %d, %Y - %H:%M"
 """``Thursday, January 31, 2013 - 08:06``; the site does not say in which zone."""
@@ -98,6 +118,7 @@ class WorkPage:
             tags=self.tags,
             licences=self.licences,
             collections=self.collections,
+            previews=self.previews,
             files=self.files,
         )
 
@@ -112,8 +133,11 @@ class WorkPage:
     @property
     def title(self) -> str:
         """The title; the first ``h2`` of the page is that of the login form."""
-        heading = _text(self._node.css('[property="dc:title"] h2'))
-        return heading or self._response.css('meta[property="og:title"]::attr(content)').get("").strip()
+        return (
+            _text(self._node.css('[property="dc:title"] h2'))
+            or " ".join(self._response.css('meta[property="og:title"]::attr(content)').get("").split())
+            or _text(self._response.css("title")).removesuffix(SITE_NAME).rstrip()
+        )
 
     @property
     def author(self) -> str:
@@ -129,7 +153,7 @@ class WorkPage:
     @property
     def submitter(self) -> str | None:
         """Who uploaded it, where that is not the author."""
-        return _text(self._author.css("strong > a")) or None
+        return _text(self._author.css("strong")) or None
 
     @property
     def collaborators(self) -> tuple[str, ...]:
@@ -140,8 +164,9 @@ class WorkPage:
     def node_id(self) -> int | None:
         """The site's number of the work."""
         marks = [
-            *self._node.css('[class*="flag-favorites-"]::attr(class)').getall(),
+            *self._facts.css('[class*="flag-favorites-"]::attr(class)').getall(),
             self._response.css('link[rel="shortlink"]::attr(href)').get(""),
+            urlsplit(self._response.url).path,
         ]
         found = re.search(r"(?:flag-favorites-|/node/)(\d+)", " ".join(marks))
         return int(found[1]) if found else None
@@ -168,10 +193,11 @@ class WorkPage:
     def licences(self) -> tuple[Licence, ...]:
         """By the name on the badge: deed addresses vary, and collections are called after licences."""
         icons = self._facts.css(".field-name-field-art-licenses .license-icon")
-        return tuple(
-            licence_from_name(_text(icon.css(".license-name")), icon.css("a::attr(href)").get())
-            for icon in icons
+        deeds = (_absolute(self._response, icon.css("a::attr(href)").get("")) for icon in icons)
+        named = (
+            (_text(icon.css(".license-name")) or deed, deed) for icon, deed in zip(icons, deeds, strict=True)
         )
+        return tuple(dict.fromkeys(licence_from_name(name, deed) for name, deed in named if name))
 
     @property
     def collections(self) -> tuple[tuple[str, str], ...]:
@@ -189,63 +215,61 @@ class WorkPage:
     @property
     def description(self) -> str:
         """The body, as text."""
-        return _paragraphs(self._node.css(".field-name-body .field-item"))
+        return _long_text(self._node.css(".field-name-body > .field-items > .field-item"))
 
     @property
     def copyright_notice(self) -> str:
         """How the author wants to be credited, as text; older works use another field."""
-        fields = (
-            ".field-name-field-copyright-notice .field-item, .field-name-field-art-attribution .field-item"
-        )
-        return _paragraphs(self._node.css(fields))
+        fields = self._node.css(".field-name-field-copyright-notice, .field-name-field-art-attribution")
+        return _long_text(fields.css(":scope > .field-items > .field-item"))
+
+    @property
+    def previews(self) -> tuple[str, ...]:
+        """The addresses of the pictures that show it, in their order: facts, and never files to download."""
+        hrefs = self._node.css(".field-name-field-art-preview").xpath(PREVIEWS).getall()
+        found = (_absolute(self._response, href) for href in hrefs)
+        return tuple(dict.fromkeys(url for url in found if url and _is_file(url)))
 
     @property
     def withheld(self) -> bool:
         """Whether the site keeps the files back while their licence is in doubt."""
-        return not self._file_links and bool(self._node.xpath(WITHHELD))
+        return not self.files and bool(self._node.xpath(WITHHELD))
 
-    @property
+    @cached_property
     def files(self) -> tuple[FileLink, ...]:
         """The file list of the work: no previews, no attachments of comments."""
-        return tuple(file for link in self._file_links if (file := self._file(link)))
+        links = self._node.css(".field-name-field-art-files span.file > a")
+        found = ((_absolute(self._response, link.attrib.get("href", "")), link) for link in links)
+        return tuple(_file(url, link) for url, link in found if url and _is_file(url))
 
     @cached_property
     def _author(self) -> SelectorList[Selector]:
         return self._facts.css(".field-name-author-submitter .field-item")
 
-    @cached_property
-    def _file_links(self) -> list[Selector]:
-        links = self._node.css(".field-name-field-art-files span.file > a")
-        return [link for link in links if _is_file(link.attrib.get("href", ""))]
 
-    def _file(self, link: Selector) -> FileLink | None:
-        url = _absolute(self._response, link.attrib["href"])
-        if url is None:
-            return None
-        mime, _, length = link.attrib.get("type", "").partition("; length=")
-        path = names.path_of_url(url)
-        return FileLink(
-            url=url,
-            path=path,
-            name=link.attrib.get("download") or _text(link) or path,
-            declared_bytes=int(length) if length.isdecimal() else None,
-            mime=mime or None,
-        )
+def _is_file(url: str) -> bool:
+    return bool(urlsplit(url).path.partition(names.FILES_MARKER)[2])
 
 
-def _is_file(href: str) -> bool:
-    try:
-        return bool(urlsplit(href).path.partition(names.FILES_MARKER)[2])
-    except ValueError:
-        return False
+def _file(url: str, link: Selector) -> FileLink:
+    mime, _, length = link.attrib.get("type", "").partition("; length=")
+    path = names.path_of_url(url)
+    return FileLink(
+        url=url,
+        path=path,
+        name=link.attrib.get("download") or _text(link) or path,
+        declared_bytes=int(length) if length.isdecimal() else None,
+        mime=mime or None,
+    )
 
 
 def _absolute(response: TextResponse, href: str) -> str | None:
-    """Return *href* as an absolute address, or None if it is none: people type those of authors themselves."""
+    """Return *href* as an absolute address, or None if it leads to no page: people type those of authors themselves."""
     try:
-        return response.urljoin(href) if href else None
+        url = response.urljoin(href.strip()) if href.strip() else ""
     except ValueError:
         return None
+    return url if url.lower().startswith(("http://", "https://")) else None
 
 
 def _text(selected: Selector | SelectorList[Selector]) -> str:
@@ -257,10 +281,32 @@ def _texts(selected: SelectorList[Selector]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in map(_text, selected) if text))
 
 
-def _paragraphs(selected: SelectorList[Selector]) -> str:
+def _long_text(selected: SelectorList[Selector]) -> str:
     """Return the text of all of *selected*, line by line, without the empty ones."""
-    pieces = "\n".join(
-        "".join(piece.get() if isinstance(piece.root, str) else "\n" for piece in part.xpath(PIECES))
-        for part in selected
-    )
-    return "\n".join(line for line in (" ".join(line.split()) for line in pieces.split("\n")) if line)
+    lines = "\n".join("".join(_pieces(part.root)) for part in selected).split("\n")
+    return "\n".join(line for line in (" ".join(line.split()) for line in lines) if line)
+
+
+def _pieces(root: Any) -> Iterator[str]:
+    """Yield the words below *root*, an element of lxml, and what keeps them apart.
+
+    Without recursion: a page may nest deeper than Python does.
+    """
+    waiting: list[Any] = [*reversed(root), root.text or ""]
+    while waiting:
+        piece = waiting.pop()
+        if isinstance(piece, str):
+            yield piece
+            continue
+        waiting.append(piece.tail or "")
+        if not _is_read(piece):
+            continue
+        gap = "\n" if piece.tag in LINES else " " if piece.tag in CELLS else ""
+        waiting += [gap, *reversed(piece), piece.text or "", gap]
+
+
+def _is_read(element: Any) -> bool:
+    """Say whether *element* belongs to a long text: no comment, no script, no part of the page around it."""
+    if not isinstance(element.tag, str) or element.tag in {"script", "style"}:
+        return False
+    return not any(part in element.get("class", "") for part in SITE_PARTS)

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlite_utils import Database
 
 from artstore.catalog import Catalog
 from artstore.errors import Mismatch, NotReady, NotWritten
 from artstore.ledger import Ledger
 from artstore.library import Library
 from artstore.models import Failure, FileLink, FileState, Findings, Licence, Stage, StoredFile, Work
+from artstore.schema import migrations
 from artstore.settings import Settings
 from tests.unit.conftest import a_link, a_work, an_image
 
@@ -120,6 +122,45 @@ def test_licences_tags_and_collections_are_replaced(catalog: Catalog) -> None:
     assert rows(catalog, "SELECT title FROM work_collections JOIN collections USING (collection_id)") == [
         ("B",)
     ]
+
+
+def test_previews_are_kept_in_order_and_replaced_and_are_no_files(catalog: Catalog) -> None:
+    shield = record(catalog, a_work("Shield", previews=("p/a.png",)))
+    sword = record(catalog, a_work("Sword", previews=("p/c.png", "p/a.png", "p/b.png")))
+    assert record(catalog, a_work("Sword", previews=("p/b.png", "p/d.png"))) == sword
+    assert rows(catalog, "SELECT work_id, position, url FROM previews ORDER BY work_id, position") == [
+        (shield, 0, "p/a.png"),
+        (sword, 0, "p/b.png"),
+        (sword, 1, "p/d.png"),
+    ]
+    assert rows(catalog, "SELECT count(*) FROM files") == [(0,)]
+
+
+def test_another_preview_is_another_content_and_a_favourite_more_is_not() -> None:
+    before = a_work("Sword", previews=("p/a.png",), favourites=1).content_hash()
+    assert a_work("Sword", previews=("p/a.png",), favourites=2).content_hash() == before
+    assert a_work("Sword", previews=("p/b.png",), favourites=1).content_hash() != before
+
+
+def test_pages_that_were_read_before_there_were_previews_are_read_in_full_once_more(
+    settings: Settings,
+) -> None:
+    settings.data_dir.mkdir()
+    with closing(sqlite3.connect(settings.catalog_path)) as old, old:
+        migrations.apply(Database(old), stop_before="m005_previews")
+        old.execute(
+            """
+            INSERT INTO works (url, title, author, collaborators, art_types, description, copyright_notice, withheld,
+                content_hash, crawled_at, etag, last_modified)
+            VALUES ('u', 'Sword', 'Ada', '[]', '[]', '', '', 0, 'h', '2020-01-01T00:00:00+00:00', '"e"', 'yesterday')
+            """
+        )
+    with Catalog(settings.catalog_path) as catalog:
+        assert rows(catalog, "SELECT title, etag, last_modified FROM works") == [("Sword", None, None)]
+        assert rows(catalog, "SELECT count(*) FROM previews") == [(0,)]
+        catalog.record_validators("u", '"f"', None)
+    with Catalog(settings.catalog_path) as catalog:
+        assert rows(catalog, "SELECT etag FROM works") == [('"f"',)]
 
 
 def test_tags_named_twice_on_a_page_count_once(catalog: Catalog) -> None:
