@@ -52,6 +52,11 @@ class FolderBlobs:
         with replacing(self.local(path)) as file:
             yield file
 
+    def sync(self, path: str) -> None:
+        """Wait until the bytes of *path* would outlive a power cut. Raises OSError."""
+        with self.open(path) as file:
+            os.fsync(file.fileno())
+
     def local(self, path: str) -> Path:
         """Return where *path* lies on this disk."""
         return self.root / path

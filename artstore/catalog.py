@@ -11,7 +11,6 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +24,7 @@ from artstore.models import (
     FileState,
     Findings,
     FoundImage,
+    PictureFacts,
     Stage,
     StoredFile,
     Work,
@@ -32,9 +32,9 @@ from artstore.models import (
 from artstore.schema import connect
 
 _LINKED = {
-    "licences": ("work_licences", "licence_id"),
-    "tags": ("work_tags", "tag_id"),
-    "collections": ("work_collections", "collection_id"),
+    "licences": ("work_licences", "licence_id", "key"),
+    "tags": ("work_tags", "tag_id", "name"),
+    "collections": ("work_collections", "collection_id", "url"),
 }
 
 
@@ -91,24 +91,26 @@ class Catalog:
         A work is recognised by its node id, else by its URL: titles, and URLs
         with them, change, and go to other works. Call inside :meth:`transaction`.
         """
-        work_id = self._upsert_work(work)
+        known = self._known_work(work)
+        work_id = self._upsert_work(work, known)
+        if known:
+            for table in ("work_licences", "work_tags", "work_collections", "previews"):
+                self._db.execute(f"DELETE FROM {table} WHERE work_id = ?", [work_id])
+            self._db.execute("UPDATE work_files SET listed = 0 WHERE work_id = ?", [work_id])
         self._link(work_id, "licences", [(entry.key, entry.name, entry.deed_url) for entry in work.licences])
         self._link(work_id, "tags", [(tag,) for tag in work.tags])
         self._link(work_id, "collections", list(work.collections))
-        self._db.execute("DELETE FROM previews WHERE work_id = ?", [work_id])
         self.execute_many(
             "INSERT INTO previews (work_id, position, url) VALUES (?, ?, ?)",
             [(work_id, position, url) for position, url in enumerate(work.previews)],
         )
-        self._db.execute("UPDATE work_files SET listed = 0 WHERE work_id = ?", [work_id])
-        for position, link in enumerate(work.files):
-            self._db.execute(
-                """
-                INSERT INTO work_files (work_id, file_id, position, listed) VALUES (?, ?, ?, 1)
-                ON CONFLICT (work_id, file_id) DO UPDATE SET position = excluded.position, listed = 1
-                """,
-                [work_id, self._upsert_file(link), position],
-            )
+        self.execute_many(
+            """
+            INSERT INTO work_files (work_id, file_id, position, listed) VALUES (?, ?, ?, 1)
+            ON CONFLICT (work_id, file_id) DO UPDATE SET position = excluded.position, listed = 1
+            """,
+            [(work_id, self._upsert_file(link), position) for position, link in enumerate(work.files)],
+        )
         self._refresh_words("SELECT file_id FROM work_files WHERE work_id = ?", work_id)
         self.forget_failures(Stage.PAGE, work.url)
         return work_id
@@ -134,15 +136,14 @@ class Catalog:
 
     def record_stored(self, stored: StoredFile) -> None:
         """Write that the bytes of a file are here; other bytes than before are to be examined anew."""
-        self._db.execute(
+        row = self._db.execute(
             """
             UPDATE files SET state = 'stored', size_bytes = :size_bytes, etag = :etag, last_modified = :last_modified,
                 examined_at = CASE WHEN sha256 IS :sha256 THEN examined_at END, sha256 = :sha256
-            WHERE path = :path
+            WHERE path = :path RETURNING url
             """,
-            asdict(stored),
-        )
-        row = self._db.execute("SELECT url FROM files WHERE path = ?", [stored.path]).fetchone()
+            _columns(stored),
+        ).fetchone()
         self.forget_failures(Stage.DOWNLOAD, row["url"])
 
     def record_unavailable(self, url: str, state: FileState) -> None:
@@ -152,24 +153,10 @@ class Catalog:
     def record_findings(self, path: str, findings: Findings) -> None:
         """Write the pictures of ``files/<path>`` and what could not be read of it, replacing what was known."""
         file_id = self._db.execute("SELECT file_id FROM files WHERE path = ?", [path]).fetchone()["file_id"]
-        paths = [image.path for image in findings.images]
-        self._db.execute(
-            "DELETE FROM words WHERE rowid IN (SELECT image_id FROM images WHERE file_id = ?)", [file_id]
-        )
-        self._db.execute(
-            "DELETE FROM images WHERE file_id = ? AND path NOT IN (SELECT value FROM json_each(?))",
-            [file_id, json.dumps(paths)],
-        )
-        for image in findings.images:
-            self._upsert_image(file_id, image)
+        self._replace_images(file_id, findings.images)
         self._refresh_words("SELECT ?", file_id)
         # What failed before and fails again keeps its row, which counts how often.
-        again = {failure.subject for failure in findings.failures}
-        if f"{FILES}/{path}" not in again:
-            self.forget_failures(Stage.PICTURE, f"{FILES}/{path}")
-            self.forget_failures(Stage.UNPACK, f"{FILES}/{path}")
-        self.forget_failures_below(f"{UNPACKED}/{path}/", but=again)
-        self.forget_failures_below(f"{FILES}/{path} by ")
+        self._forget_failures_of(path, but={failure.subject for failure in findings.failures})
         for failure in findings.failures:
             self.record_failure(failure)
         self._db.execute("UPDATE files SET examined_at = ? WHERE file_id = ?", [_now(), file_id])
@@ -182,7 +169,7 @@ class Catalog:
             ON CONFLICT (stage, subject) DO UPDATE
             SET reason = excluded.reason, detail = excluded.detail, last_at = excluded.last_at, times = times + 1
             """,
-            asdict(failure) | {"now": _now()},
+            _columns(failure) | {"now": _now()},
         )
 
     def forget_failures(self, stage: Stage, subject: str) -> None:
@@ -193,7 +180,7 @@ class Catalog:
         """Remove the failures of every subject with this *beginning*, a folder or a picture, *but* those."""
         self._db.execute(
             """
-            DELETE FROM failures WHERE substr(subject, 1, length(:beginning)) = :beginning
+            DELETE FROM failures WHERE subject >= :beginning AND subject < :beginning || char(0x10FFFF)
             AND subject NOT IN (SELECT value FROM json_each(:but))
             """,
             {"beginning": beginning, "but": json.dumps(list(but))},
@@ -229,7 +216,7 @@ class Catalog:
 
     # Small parts.
 
-    def _upsert_work(self, work: Work) -> int:
+    def _upsert_work(self, work: Work, known: sqlite3.Row | None) -> int:
         facts = {
             "url": work.url,
             "node_id": work.node_id,
@@ -247,8 +234,7 @@ class Catalog:
             "content_hash": work.content_hash(),
             "crawled_at": _now(),
         }
-        row = self._known_work(work)
-        if row is None:
+        if known is None:
             columns = ", ".join(facts)
             marks = ", ".join(f":{name}" for name in facts)
             return int(
@@ -257,9 +243,9 @@ class Catalog:
         assignments = ", ".join(f"{name} = :{name}" for name in facts)
         self._db.execute(
             f"UPDATE works SET {assignments}, gone_at = NULL WHERE work_id = :work_id",
-            facts | {"work_id": row["work_id"]},
+            facts | {"work_id": known["work_id"]},
         )
-        return int(row["work_id"])
+        return int(known["work_id"])
 
     def _known_work(self, work: Work) -> sqlite3.Row | None:
         """Return the row of *work*; a work that had its address before gives it up, and keeps its files."""
@@ -280,17 +266,16 @@ class Catalog:
         return by_node
 
     def _link(self, work_id: int, table: str, rows: Sequence[tuple[str | None, ...]]) -> None:
-        """Make *rows* of *table* what *work_id* is linked to; the first column of a row is its key."""
-        links, id_column = _LINKED[table]
-        key = {"licences": "key", "tags": "name", "collections": "url"}[table]
-        self._db.execute(f"DELETE FROM {links} WHERE work_id = ?", [work_id])
-        for row in rows:
-            marks = ", ".join("?" * len(row))
-            self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES (NULL, {marks})", row)
-            self._db.execute(
-                f"INSERT OR IGNORE INTO {links} SELECT ?, {id_column} FROM {table} WHERE {key} = ?",
-                [work_id, row[0]],
-            )
+        """Link *work_id* to *rows* of *table*, made if need be; the first column of a row is its key."""
+        if not rows:
+            return
+        links, id_column, key = _LINKED[table]
+        marks = ", ".join("?" * len(rows[0]))
+        self.execute_many(f"INSERT OR IGNORE INTO {table} VALUES (NULL, {marks})", rows)
+        self._db.execute(
+            f"INSERT INTO {links} SELECT ?, {id_column} FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))",
+            [work_id, json.dumps([row[0] for row in rows])],
+        )
 
     def _upsert_file(self, link: FileLink) -> int:
         row = self._db.execute(
@@ -301,14 +286,26 @@ class Catalog:
             SET url = excluded.url, name = excluded.name, declared_bytes = excluded.declared_bytes, mime = excluded.mime
             RETURNING file_id
             """,
-            asdict(link),
+            _columns(link),
         ).fetchone()
         return int(row["file_id"])
 
-    def _upsert_image(self, file_id: int, image: FoundImage) -> None:
-        before = self._db.execute(
-            "SELECT image_id, pixel_hash FROM images WHERE path = ?", [image.path]
-        ).fetchone()
+    def _replace_images(self, file_id: int, found: Sequence[FoundImage]) -> None:
+        known = {
+            row["path"]: row
+            for row in self._db.execute(
+                "SELECT image_id, path, pixel_hash FROM images WHERE file_id = ?", [file_id]
+            )
+        }
+        paths = {image.path for image in found}
+        for row in known.values():
+            if row["path"] not in paths:
+                self._db.execute("DELETE FROM words WHERE rowid = ?", [row["image_id"]])
+                self._db.execute("DELETE FROM images WHERE image_id = ?", [row["image_id"]])
+        for image in found:
+            self._upsert_image(file_id, image, known.get(image.path))
+
+    def _upsert_image(self, file_id: int, image: FoundImage, before: sqlite3.Row | None) -> None:
         if before and before["pixel_hash"] != image.facts.pixel_hash:
             # Another picture at the same place: its features and its vectors are those of the old one.
             self._db.execute("DELETE FROM features WHERE image_id = ?", [before["image_id"]])
@@ -318,11 +315,29 @@ class Catalog:
             INSERT INTO images (file_id, path, member, series, pixel_hash, format, mode, width_px, height_px, frames)
             VALUES (:file_id, :path, :member, :series, :pixel_hash, :format, :mode, :width_px, :height_px, :frames)
             ON CONFLICT (path) DO UPDATE
-            SET file_id = :file_id, member = :member, series = :series, pixel_hash = :pixel_hash, format = :format,
+            SET member = :member, series = :series, pixel_hash = :pixel_hash, format = :format,
                 mode = :mode, width_px = :width_px, height_px = :height_px, frames = :frames
             """,
             {"file_id": file_id, "path": image.path, "member": image.member, "series": image.series}
-            | asdict(image.facts),
+            | _columns(image.facts),
+        )
+
+    def _forget_failures_of(self, path: str, but: Collection[str]) -> None:
+        """Remove the failures of ``files/<path>``, of what is unpacked from it, and of embedding either, *but* those."""
+        self._db.execute(
+            """
+            DELETE FROM failures WHERE (
+                subject = :stored
+                OR subject >= :embedded AND subject < :embedded || char(0x10FFFF)
+                OR subject >= :members AND subject < :members || char(0x10FFFF)
+            ) AND subject NOT IN (SELECT value FROM json_each(:but))
+            """,
+            {
+                "stored": f"{FILES}/{path}",
+                "embedded": f"{FILES}/{path} by ",
+                "members": f"{UNPACKED}/{path}/",
+                "but": json.dumps(list(but)),
+            },
         )
 
     def _refresh_words(self, file_ids: str, parameter: int) -> None:
@@ -348,3 +363,8 @@ class Catalog:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _columns(row: StoredFile | FileLink | PictureFacts | Failure) -> dict[str, Any]:
+    """Return the fields of *row*; what the standard library makes of it are copies of copies."""
+    return {name: getattr(row, name) for name in row.__slots__}

@@ -11,12 +11,16 @@ from artstore.blobs import TEMPORARY, replacing
 
 CHUNK_BYTES = 1 << 20
 
+IN_MEMORY_BYTES = 1 << 18
+"""A file no longer than this is written in one go; it is not worth the notes that would let it be gone on with."""
+
 
 class PartFile:
     """The bytes of one file so far, at ``.<hash of its path>.part``; whole, they are moved to *path* at once.
 
     Beside them lies the server's *validator* (an ETag or a date): with it a server
-    can be asked for the rest of the same bytes, and only of the same.
+    can be asked for the rest of the same bytes, and only of the same. The first
+    :data:`IN_MEMORY_BYTES` wait in memory, and are lost by a kill.
     """
 
     def __init__(self, root: Path, path: str) -> None:
@@ -25,65 +29,124 @@ class PartFile:
         self._part = self._final.with_name(f".{name}{TEMPORARY}")
         self._note = self._final.with_name(f".{name}.validator{TEMPORARY}")
         self._file: FileIO | None = None
+        self._waiting = bytearray()
+        self._begun = False
+        self._fresh_validator: str | None = None
         self._digest = hashlib.sha256()
-        self.size_bytes = self._part.stat().st_size if self._part.exists() else 0
+        self.size_bytes = _size_bytes(self._part)
         """How many bytes are here."""
+        self._noted = self.size_bytes > 0
 
     @property
-    def validator(self) -> str | None:
-        """What the bytes here can be gone on with by; None if they cannot."""
+    def in_memory(self) -> bool:
+        """Whether nothing of it was written yet: it is small."""
+        return self._file is None
+
+    def resume(self) -> str | None:
+        """Return the validator that the bytes here can be gone on with by, or None if they cannot. Raises OSError."""
+        self.close()
         return self._note.read_text() if self.size_bytes and self._note.exists() else None
 
     def begin(self, offset: int, validator: str | None) -> None:
-        """Be ready for bytes from *offset* on: 0 starts over, :attr:`size_bytes` goes on."""
+        """Be ready for bytes from *offset* on: 0 starts over, :attr:`size_bytes` goes on. Raises OSError."""
         self.close()
-        self._part.parent.mkdir(parents=True, exist_ok=True)
         self._digest = hashlib.sha256()
-        self._file = FileIO(self._part, "ab")
-        self._file.truncate(offset)
-        self.size_bytes = offset
+        self._fresh_validator = validator
+        self._begun = True
         if offset:
+            self._file = FileIO(self._part, "ab")
+            self._file.truncate(offset)
             self._hash_what_is_here()
-        elif validator:
-            with replacing(self._note) as note:
-                note.write(validator.encode())
-        else:
-            self._note.unlink(missing_ok=True)
+        self.size_bytes = offset
 
     def write(self, chunk: bytes) -> None:
         """Append *chunk*. Raises OSError."""
-        if self._file is None:
+        if not self._begun:
             raise ValueError("begin() comes before write()")
-        rest = memoryview(chunk)
-        while rest:
-            rest = rest[self._file.write(rest) :]
         self._digest.update(chunk)
         self.size_bytes += len(chunk)
-
-    def finish(self) -> str:
-        """Move the bytes to their final place, whole and synced; return their SHA-256."""
         if self._file is None:
+            self._waiting += chunk
+            if len(self._waiting) > IN_MEMORY_BYTES:
+                self._open_fresh()
+        else:
+            _write_all(self._file, chunk)
+
+    def finish(self, *, synced: bool = True) -> str:
+        """Move the bytes to their final place at once; return their SHA-256. Raises OSError.
+
+        Not *synced*, a power cut may leave a file of another length, or none:
+        whoever records it has to sync it first.
+        """
+        if not self._begun:
             raise ValueError("begin() comes before finish()")
-        os.fsync(self._file.fileno())
+        # Whoever kills it now has lost nothing that a note of the server's would save.
+        self._fresh_validator = None
+        file = self._file or self._open_fresh()
+        if synced:
+            os.fsync(file.fileno())
         self.close()
         self._part.replace(self._final)
-        self._note.unlink(missing_ok=True)
+        self._forget_note()
         return self._digest.hexdigest()
 
     def close(self) -> None:
-        """Close the file; the bytes stay, to be gone on with."""
+        """Close the file; the bytes stay, to be gone on with. Raises OSError."""
+        if self._waiting:
+            self._open_fresh()
         if self._file is not None:
             self._file.close()
             self._file = None
+        self._begun = False
 
     def discard(self) -> None:
         """Throw away the bytes: they are not what was asked for."""
+        self._waiting.clear()
         self.close()
         self._part.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
+        self._forget_note()
         self.size_bytes = 0
+
+    def _open_fresh(self) -> FileIO:
+        """Begin the file on disk with what waited in memory, and note what it can be gone on with by."""
+        self._file = self._emptied()
+        # Only now: killed in between, nothing is gone on with by the wrong note.
+        if self._fresh_validator:
+            with replacing(self._note) as note:
+                note.write(self._fresh_validator.encode())
+            self._noted = True
+        else:
+            self._forget_note()
+        _write_all(self._file, self._waiting)
+        self._waiting.clear()
+        return self._file
+
+    def _emptied(self) -> FileIO:
+        try:
+            return FileIO(self._part, "wb")
+        except FileNotFoundError:
+            self._part.parent.mkdir(parents=True, exist_ok=True)
+            return FileIO(self._part, "wb")
+
+    def _forget_note(self) -> None:
+        if self._noted:
+            self._note.unlink(missing_ok=True)
+            self._noted = False
 
     def _hash_what_is_here(self) -> None:
         with self._part.open("rb") as here:
             while chunk := here.read(CHUNK_BYTES):
                 self._digest.update(chunk)
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+
+
+def _write_all(file: FileIO, data: bytes | bytearray) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]

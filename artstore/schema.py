@@ -178,6 +178,12 @@ def m005_previews(db: Database) -> None:
     )
 
 
+@migrations()
+def m006_failures_by_subject(db: Database) -> None:
+    """Every file that is read well asks for the failures that it had."""
+    _execute(db, "CREATE INDEX failures_by_subject ON failures (subject)")
+
+
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Return a connection to the catalog at *path*, its tables up to date.
 

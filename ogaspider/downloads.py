@@ -75,7 +75,9 @@ class ResumeMiddleware:
             return
         for name in ("Range", "If-Range"):
             request.headers.pop(name, None)
-        if validator := part.validator:
+        with _told_from_the_network():
+            validator = part.resume()
+        if validator:
             request.headers["Range"] = f"bytes={part.size_bytes}-"
             request.headers["If-Range"] = validator
 

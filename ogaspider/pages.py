@@ -8,13 +8,14 @@ request and knows no spider. A page that is not what it should be is not empty:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from parsel import Selector, SelectorList
+from lxml.cssselect import CSSSelector
+from lxml.etree import XPath
 from scrapy.http import TextResponse
 
 from artstore import names
@@ -33,17 +34,23 @@ CELLS = frozenset({"td", "th"})
 SITE_PARTS = ("field-name-", "group-footer")
 """Classes of what is no part of a long text, but may lie in it where somebody left a tag open."""
 
-WITHHELD = (
+WITHHELD = XPath(
     ".//text()[contains(., 'due to potential licensing issues')]"
     "[not(ancestor::*[contains(@class, 'group-footer') or contains(concat(@class, ' '), 'field-item ')])]"
 )
 """What stands where the files would be; the author and the comments, in the footer, may say so too."""
 
-PREVIEWS = (
+PREVIEWS = XPath(
     ".//a[contains(@class, 'preview-lightbox')]/@href"
     " | .//img[not(ancestor::a[contains(@class, 'preview-lightbox')][@href])]/@src"
 )
 """The full size, or the thumbnail where nothing leads further."""
+
+FIELDS = XPath("descendant::*[contains(@class, 'field-name-')]")
+"""The fields of a work, as Drupal calls them: found once, and each fact is looked for in its own only."""
+
+LONG_TEXTS = XPath("*[contains(@class, 'field-items')]/*[contains(concat(@class, ' '), 'field-item ')]")
+"""The items of a field, and not those that somebody pasted into its text."""
 
 SITE_NAME = "| OpenGameArt.org"
 """What follows the title of every page."""
@@ -58,7 +65,7 @@ class ListingPage:
     def __init__(self, response: TextResponse) -> None:
         self._response = response
         # The page holds other views with the same classes: forum topics, menus.
-        self._view = response.css("div.view-display-id-search_art_advanced")
+        self._view = _select([response.selector.root], "div.view-display-id-search_art_advanced")
 
     @property
     def recognised(self) -> bool:
@@ -68,19 +75,20 @@ class ListingPage:
     @property
     def total(self) -> int | None:
         """How many works the whole listing announces."""
-        found = re.search(r"of\s+([\d,]+)", _text(self._view.css(".view-header")))
+        found = re.search(r"of\s+([\d,]+)", _text(_select(self._view, ".view-header")))
         return int(found[1].replace(",", "")) if found else None
 
     @property
     def work_urls(self) -> list[str]:
         """The pages of the works on this page, absolute."""
-        hrefs = self._view.css(".view-content .views-row .art-preview-title a::attr(href)").getall()
+        links = _select(self._view, ".view-content .views-row .art-preview-title a")
+        hrefs = [link.get("href", "") for link in links]
         return list(dict.fromkeys(url for href in hrefs if (url := _absolute(self._response, href))))
 
     @property
     def last_page(self) -> int:
         """The number of the last page, counted from 0; 0 where there is no pager."""
-        href = self._view.css("ul.pager li.pager-last a::attr(href)").get("")
+        href = _attribute(_select(self._view, "ul.pager li.pager-last a"), "href")
         found = re.search(r"[?&]page=(\d+)", href)
         return int(found[1]) if found else 0
 
@@ -90,8 +98,10 @@ class WorkPage:
 
     def __init__(self, response: TextResponse) -> None:
         self._response = response
-        self._node = response.css("div.node.node-art.view-mode-full")
-        self._facts = self._node.css(".group-left.left-column")
+        self._page = [response.selector.root]
+        self._node = _select(self._page, "div.node.node-art.view-mode-full")
+        self._facts = _fields(_select(self._node, ".group-left.left-column"))
+        self._fields = _fields(self._node)
 
     @property
     def recognised(self) -> bool:
@@ -127,45 +137,44 @@ class WorkPage:
         """The work's address: the canonical one for ``/node/…``, else the one that was asked for."""
         if not urlsplit(self._response.url).path.startswith("/node/"):
             return self._response.url
-        canonical = self._response.css('link[rel="canonical"]::attr(href)').get("")
+        canonical = _attribute(_select(self._page, 'link[rel="canonical"]'), "href")
         return _absolute(self._response, canonical) or self._response.url
 
     @property
     def title(self) -> str:
         """The title; the first ``h2`` of the page is that of the login form."""
         return (
-            _text(self._node.css('[property="dc:title"] h2'))
-            or " ".join(self._response.css('meta[property="og:title"]::attr(content)').get("").split())
-            or _text(self._response.css("title")).removesuffix(SITE_NAME).rstrip()
+            _text(_select(self._node, '[property="dc:title"] h2'))
+            or " ".join(_attribute(_select(self._page, 'meta[property="og:title"]'), "content").split())
+            or _text(_select(self._page, "title")).removesuffix(SITE_NAME).rstrip()
         )
 
     @property
     def author(self) -> str:
         """The author's name, with or without a link."""
-        return _text(self._author.css("span.username"))
+        return _text(_select(self._author, "span.username"))
 
     @property
     def author_url(self) -> str | None:
         """The author's page here or elsewhere, or None for a plain name."""
-        href = self._author.css("span.username a::attr(href)").get("")
-        return _absolute(self._response, href)
+        return _absolute(self._response, _attribute(_select(self._author, "span.username a"), "href"))
 
     @property
     def submitter(self) -> str | None:
         """Who uploaded it, where that is not the author."""
-        return _text(self._author.css("strong")) or None
+        return _text(_select(self._author, "strong")) or None
 
     @property
     def collaborators(self) -> tuple[str, ...]:
         """Who else made it."""
-        return _texts(self._facts.css(".field-name-field-collaborators .field-item a"))
+        return _texts(self._fact("field-collaborators", ".field-item a"))
 
     @property
     def node_id(self) -> int | None:
         """The site's number of the work."""
         marks = [
-            *self._facts.css('[class*="flag-favorites-"]::attr(class)').getall(),
-            self._response.css('link[rel="shortlink"]::attr(href)').get(""),
+            _attribute(self._fact("flag-favorite", '[class*="flag-favorites-"]'), "class"),
+            _attribute(_select(self._page, 'link[rel="shortlink"]'), "href"),
             urlsplit(self._response.url).path,
         ]
         found = re.search(r"(?:flag-favorites-|/node/)(\d+)", " ".join(marks))
@@ -175,89 +184,93 @@ class WorkPage:
     def posted_at(self) -> datetime | None:
         """When it was posted; comments use the same class, hence the column."""
         try:
-            return datetime.strptime(_text(self._facts.css(".field-name-post-date .field-item")), POSTED_AT)  # noqa: DTZ007
+            return datetime.strptime(_text(self._fact("post-date", ".field-item")), POSTED_AT)  # noqa: DTZ007
         except ValueError:
             return None
 
     @property
     def art_types(self) -> tuple[str, ...]:
         """The kinds of art, as written: ``2D Art``, ``Texture``."""
-        return _texts(self._facts.css(".field-name-field-art-type .field-item a"))
+        return _texts(self._fact("field-art-type", ".field-item a"))
 
     @property
     def tags(self) -> tuple[str, ...]:
         """The tags, as written."""
-        return _texts(self._facts.css(".field-name-field-art-tags .field-item a"))
+        return _texts(self._fact("field-art-tags", ".field-item a"))
 
     @property
     def licences(self) -> tuple[Licence, ...]:
         """By the name on the badge: deed addresses vary, and collections are called after licences."""
-        icons = self._facts.css(".field-name-field-art-licenses .license-icon")
-        deeds = (_absolute(self._response, icon.css("a::attr(href)").get("")) for icon in icons)
+        icons = self._fact("field-art-licenses", ".license-icon")
+        deeds = [_absolute(self._response, _attribute(_select([icon], "a"), "href")) for icon in icons]
         named = (
-            (_text(icon.css(".license-name")) or deed, deed) for icon, deed in zip(icons, deeds, strict=True)
+            (_text(_select([icon], ".license-name")) or deed, deed)
+            for icon, deed in zip(icons, deeds, strict=True)
         )
         return tuple(dict.fromkeys(licence_from_name(name, deed) for name, deed in named if name))
 
     @property
     def collections(self) -> tuple[tuple[str, str], ...]:
         """(url, title) of the collections it is in."""
-        links = self._facts.css(".field-name-collect .collect-container li > a:first-child")
-        found = ((_absolute(self._response, link.attrib.get("href", "")), _text(link)) for link in links)
+        links = self._fact("collect", ".collect-container li > a:first-child")
+        found = ((_absolute(self._response, link.get("href", "")), _text([link])) for link in links)
         return tuple((url, title) for url, title in found if url)
 
     @property
     def favourites(self) -> int | None:
         """How many people marked it."""
-        found = _text(self._facts.css(".field-name-favorites .field-item")).replace(",", "")
+        found = _text(self._fact("favorites", ".field-item")).replace(",", "")
         return int(found) if found.isdecimal() else None
 
     @property
     def description(self) -> str:
         """The body, as text."""
-        return _long_text(self._node.css(".field-name-body > .field-items > .field-item"))
+        return _long_text(self._fields.get("body", ()))
 
     @property
     def copyright_notice(self) -> str:
         """How the author wants to be credited, as text; older works use another field."""
-        fields = self._node.css(".field-name-field-copyright-notice, .field-name-field-art-attribution")
-        return _long_text(fields.css(":scope > .field-items > .field-item"))
+        both = ("field-copyright-notice", "field-art-attribution")
+        return _long_text(field for name in both for field in self._fields.get(name, ()))
 
     @property
     def previews(self) -> tuple[str, ...]:
         """The addresses of the pictures that show it, in their order: facts, and never files to download."""
-        hrefs = self._node.css(".field-name-field-art-preview").xpath(PREVIEWS).getall()
-        found = (_absolute(self._response, href) for href in hrefs)
+        fields = self._fields.get("field-art-preview", ())
+        found = (_absolute(self._response, href) for field in fields for href in PREVIEWS(field))
         return tuple(dict.fromkeys(url for url in found if url and _is_file(url)))
 
     @property
     def withheld(self) -> bool:
         """Whether the site keeps the files back while their licence is in doubt."""
-        return not self.files and bool(self._node.xpath(WITHHELD))
+        return not self.files and any(WITHHELD(node) for node in self._node)
 
     @cached_property
     def files(self) -> tuple[FileLink, ...]:
         """The file list of the work: no previews, no attachments of comments."""
-        links = self._node.css(".field-name-field-art-files span.file > a")
-        found = ((_absolute(self._response, link.attrib.get("href", "")), link) for link in links)
+        links = _select(self._fields.get("field-art-files", ()), "span.file > a")
+        found = ((_absolute(self._response, link.get("href", "")), link) for link in links)
         return tuple(_file(url, link) for url, link in found if url and _is_file(url))
 
     @cached_property
-    def _author(self) -> SelectorList[Selector]:
-        return self._facts.css(".field-name-author-submitter .field-item")
+    def _author(self) -> list[Any]:
+        return self._fact("author-submitter", ".field-item")
+
+    def _fact(self, field: str, css: str) -> list[Any]:
+        return _select(self._facts.get(field, ()), css)
 
 
 def _is_file(url: str) -> bool:
     return bool(urlsplit(url).path.partition(names.FILES_MARKER)[2])
 
 
-def _file(url: str, link: Selector) -> FileLink:
-    mime, _, length = link.attrib.get("type", "").partition("; length=")
+def _file(url: str, link: Any) -> FileLink:
+    mime, _, length = link.get("type", "").partition("; length=")
     path = names.path_of_url(url)
     return FileLink(
         url=url,
         path=path,
-        name=link.attrib.get("download") or _text(link) or path,
+        name=link.get("download") or _text([link]) or path,
         declared_bytes=int(length) if length.isdecimal() else None,
         mime=mime or None,
     )
@@ -265,25 +278,53 @@ def _file(url: str, link: Selector) -> FileLink:
 
 def _absolute(response: TextResponse, href: str) -> str | None:
     """Return *href* as an absolute address, or None if it leads to no page: people type those of authors themselves."""
+    href = href.strip()
     try:
-        url = response.urljoin(href.strip()) if href.strip() else ""
+        # Most are absolute; to join them takes longer than to find them.
+        url = href if href.startswith(("https://", "http://")) else response.urljoin(href) if href else ""
     except ValueError:
         return None
     return url if url.lower().startswith(("http://", "https://")) else None
 
 
-def _text(selected: Selector | SelectorList[Selector]) -> str:
-    """Return the text of the first of *selected*, blanks folded."""
-    return " ".join(selected.xpath("string()").get("").split())
+@cache
+def _compiled(css: str) -> CSSSelector:
+    return CSSSelector(css, translator="html")
 
 
-def _texts(selected: SelectorList[Selector]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text for text in map(_text, selected) if text))
+def _select(roots: Iterable[Any], css: str) -> list[Any]:
+    """Return the elements of lxml in *roots* that *css* means."""
+    return [element for root in roots for element in _compiled(css)(root)]
 
 
-def _long_text(selected: SelectorList[Selector]) -> str:
-    """Return the text of all of *selected*, line by line, without the empty ones."""
-    lines = "\n".join("".join(_pieces(part.root)) for part in selected).split("\n")
+def _fields(roots: Iterable[Any]) -> dict[str, list[Any]]:
+    """Return name -> elements of the fields in *roots*."""
+    fields: dict[str, list[Any]] = {}
+    for field in (field for root in roots for field in FIELDS(root)):
+        for name in field.get("class").split():
+            if name.startswith("field-name-"):
+                fields.setdefault(name.removeprefix("field-name-"), []).append(field)
+    return fields
+
+
+def _attribute(elements: list[Any], name: str) -> str:
+    """Return the attribute *name* of the first of *elements* that has it."""
+    return next((element.get(name) for element in elements if element.get(name)), "")
+
+
+def _text(elements: list[Any]) -> str:
+    """Return the text of the first of *elements*, blanks folded."""
+    return " ".join("".join(elements[0].itertext(with_tail=False)).split()) if elements else ""
+
+
+def _texts(elements: list[Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for element in elements if (text := _text([element]))))
+
+
+def _long_text(fields: Iterable[Any]) -> str:
+    """Return the text of all of *fields*, line by line, without the empty ones."""
+    items = (item for field in fields for item in LONG_TEXTS(field))
+    lines = "\n".join("".join(_pieces(item)) for item in items).split("\n")
     return "\n".join(line for line in (" ".join(line.split()) for line in lines) if line)
 
 

@@ -19,6 +19,10 @@ ROBOTSTXT_OBEY = True
 AUTOTHROTTLE_ENABLED = True
 AUTOTHROTTLE_START_DELAY = 1.0
 CONCURRENT_REQUESTS_PER_DOMAIN = 4
+# Tasks that Scrapy makes for each page, however little comes of it. Of a work's page, one item does.
+CONCURRENT_ITEMS = 1
+# No page of the site refreshes itself, and every page would be searched for it.
+METAREFRESH_ENABLED = False
 # A line about how far the crawl is, instead of Scrapy's about pages and items a minute.
 PROGRESS_INTERVAL_S = 60.0
 EXTENSIONS = {
@@ -42,11 +46,20 @@ DOWNLOAD_HANDLERS = {
 }
 # Answers go from the last to the first; Scrapy's own are at 550 for tries, 590 for compression, 700 for cookies.
 DOWNLOADER_MIDDLEWARES = {
+    # These look at every request for what no request of ours has: a password, a domain that it may not leave.
+    "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
+    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "ogaspider.health.HealthMiddleware": 540,
     "ogaspider.pauses.PauseMiddleware": 560,
     "ogaspider.challenges.ChallengeMiddleware": 570,
     # After all that sends a request again, so that every try asks only for what is missing.
     "ogaspider.downloads.ResumeMiddleware": 950,
+}
+# These look at every request and item that comes of a page, and change nothing that anybody asks for.
+SPIDER_MIDDLEWARES = {
+    "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
+    "scrapy.spidermiddlewares.referer.RefererMiddleware": None,
+    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
 }
 # What scrapy-playwright is to do; it is asked only if a page needs it.
 PLAYWRIGHT_ABORT_REQUEST = "ogaspider.browser.is_needless"

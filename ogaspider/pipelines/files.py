@@ -130,7 +130,16 @@ class ArtFilesPipeline(FilesPipeline):
         except NETWORK_ERRORS as error:
             return self._broken_off(error, link, part)
         finally:
+            self._keep(part)
+
+    def _keep(self, part: PartFile) -> None:
+        """Close *part*; what came of a broken download is written now. If it cannot be, it only comes again."""
+        try:
             part.close()
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                self._ending.disk_full(error)
+            logger.warning("the beginning of a download was not kept: %s", error.strerror)
 
     def _broken_off(self, error: BaseException, link: FileLink, part: PartFile) -> Outcome:
         """Return the outcome of a download that did not end; what came of it is kept, to be gone on with."""
@@ -160,10 +169,11 @@ class ArtFilesPipeline(FilesPipeline):
             return None
         known = self._catalog.stored_file(link.path)
         if known is None:
-            # Whole on disk but not recorded: the crawl was killed between the two.
-            known = await asyncio.to_thread(self._hashed, link.path)
+            # Not recorded: the crawl was killed before. After a power cut, its length may be another.
+            here = await asyncio.to_thread(self._hashed, link.path)
+            return here if link.declared_bytes == here.size_bytes else None
         # Of another length than the page says: the artist has replaced the file since.
-        return known if link.declared_bytes is None or link.declared_bytes == known.size_bytes else None
+        return known if link.declared_bytes in {None, known.size_bytes} else None
 
     def _hashed(self, path: str) -> StoredFile:
         with self._blobs.open(path) as file:
@@ -189,13 +199,19 @@ class ArtFilesPipeline(FilesPipeline):
             return self._unavailable(link, *problem)
         size_bytes = part.size_bytes
         try:
-            sha256 = await asyncio.to_thread(part.finish)
+            sha256 = await self._finish(part, link)
         except OSError as error:
             raise DiskError(error) from error
         self.crawler.stats.inc_value("oga/files")
         return StoredFile(
             link.path, size_bytes, sha256, header(response, "ETag"), header(response, "Last-Modified")
         )
+
+    async def _finish(self, part: PartFile, link: FileLink) -> str:
+        """Move *part* to its place. What is small and new is not worth a thread: it is synced when it is looked at."""
+        if part.in_memory and self._catalog.stored_file(link.path) is None:
+            return part.finish(synced=False)
+        return await asyncio.to_thread(part.finish)
 
     def _unavailable(self, link: FileLink, reason: str, detail: str) -> Outcome:
         logger.warning("file not stored: %s (%s)", link.url, reason)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from typing import Self
 
@@ -10,8 +9,8 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 
 from artstore.catalog import Catalog
+from artstore.examiners import Examiners
 from artstore.models import StoredFile
-from artstore.unpack import find_images
 from ogaspider.ending import Ending
 from ogaspider.items import ArtItem, Item
 from ogaspider.settings import house_settings
@@ -30,16 +29,16 @@ class UnpackPipeline:
         self._catalog = Catalog(self._settings.catalog_path)
         self._ending = Ending(crawler)
         self._seen: set[StoredFile] = set()
-        # Decoding takes memory and a core each: so many at once as may be, however many works are on their way.
-        self._places = asyncio.Semaphore(self._settings.decode_threads)
+        self._examiners = Examiners(self._settings, self._settings.decode_threads)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Return the pipeline of *crawler*."""
         return cls(crawler)
 
-    def close_spider(self) -> None:
-        """Close the catalog."""
+    async def close_spider(self) -> None:
+        """Close the catalog, and end the processes."""
+        await self._examiners.close()
         self._catalog.close()
 
     async def process_item(self, item: Item) -> Item:
@@ -54,9 +53,7 @@ class UnpackPipeline:
 
     async def _examine(self, item: ArtItem, path: str) -> None:
         try:
-            async with self._places:
-                # In a thread: unpacking a large archive must not stall the downloads.
-                item.findings[path] = await asyncio.to_thread(find_images, path, self._settings)
+            item.findings[path] = await self._examiners.find_images(path)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
