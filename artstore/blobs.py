@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from io import BufferedReader
+from io import BufferedReader, BufferedWriter, FileIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -27,8 +27,15 @@ class BlobStore(Protocol):
         """Return the bytes of *path*, seekable. Raises FileNotFoundError."""
         ...
 
-    def put(self, path: str) -> AbstractContextManager[BinaryIO]:
-        """Give a file to write to, which becomes *path* whole at the end or not at all."""
+    def put(self, path: str, *, synced: bool = True) -> AbstractContextManager[BinaryIO]:
+        """Give a file to write to, which becomes *path* whole at the end or not at all.
+
+        Not *synced*, that holds for a kill, but for a power cut only after :meth:`sync`.
+        """
+        ...
+
+    def sync(self, path: str) -> None:
+        """Wait until the bytes of *path* would outlive a power cut."""
         ...
 
 
@@ -47,9 +54,9 @@ class FolderBlobs:
         return self.local(path).open("rb")
 
     @contextmanager
-    def put(self, path: str) -> Iterator[BinaryIO]:
+    def put(self, path: str, *, synced: bool = True) -> Iterator[BinaryIO]:
         """Give a file to write to, which becomes *path* whole at the end or not at all."""
-        with replacing(self.local(path)) as file:
+        with replacing(self.local(path), synced=synced) as file:
             yield file
 
     def sync(self, path: str) -> None:
@@ -78,20 +85,31 @@ def open_blobs(uri: str | Path) -> FolderBlobs:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]:
     """Give a file to write to that replaces *path* at the end, all at once.
 
     After an error, or a kill, *path* is what it was before. The bytes are
-    synced before the rename, so that a power cut leaves no empty file either.
+    synced before the rename, so that a power cut leaves no empty file either;
+    not *synced*, the caller has to see to that.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     # A short random name: the final one may already use all the bytes a name can have.
     temporary = path.with_name(f".{secrets.token_hex(8)}{TEMPORARY}")
     try:
-        with temporary.open("xb") as file:
+        with BufferedWriter(created(temporary)) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
+
+
+def created(path: Path) -> FileIO:
+    """Return *path* opened to be written from its start, in a folder that is made if need be. Raises OSError."""
+    try:
+        return FileIO(path, "wb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileIO(path, "wb")

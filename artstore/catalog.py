@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from artstore import names
 from artstore.errors import NotWritten
 from artstore.models import (
     FILES,
@@ -89,7 +90,9 @@ class Catalog:
         """Write what is known of *work* and return its work_id; its files are recorded as pending.
 
         A work is recognised by its node id, else by its URL: titles, and URLs
-        with them, change, and go to other works. Call inside :meth:`transaction`.
+        with them, change, and go to other works. Call inside :meth:`transaction`,
+        with the paths that :class:`~artstore.places.Places` gives; raises
+        :class:`~artstore.errors.NotWritten` if one is another file's by now.
         """
         known = self._known_work(work)
         work_id = self._upsert_work(work, known)
@@ -278,16 +281,22 @@ class Catalog:
         )
 
     def _upsert_file(self, link: FileLink) -> int:
-        row = self._db.execute(
-            """
-            INSERT INTO files (url, path, name, declared_bytes, mime, state)
-            VALUES (:url, :path, :name, :declared_bytes, :mime, 'pending')
-            ON CONFLICT (path) DO UPDATE
-            SET url = excluded.url, name = excluded.name, declared_bytes = excluded.declared_bytes, mime = excluded.mime
-            RETURNING file_id
-            """,
-            _columns(link),
-        ).fetchone()
+        try:
+            row = self._db.execute(
+                """
+                INSERT INTO files (url, path, folded, name, declared_bytes, mime, state)
+                VALUES (:url, :path, :folded, :name, :declared_bytes, :mime, 'pending')
+                ON CONFLICT (path) DO UPDATE SET
+                    url = excluded.url, name = excluded.name, declared_bytes = excluded.declared_bytes, mime = excluded.mime
+                RETURNING file_id
+                """,
+                _columns(link) | {"folded": names.folded(link.path)},
+            ).fetchone()
+        except sqlite3.IntegrityError as error:
+            raise NotWritten(
+                f"the place of {link.url}, {link.path}, was given to another file meanwhile; "
+                "nothing of this step is in the catalog, the same command again finds another place"
+            ) from error
         return int(row["file_id"])
 
     def _replace_images(self, file_id: int, found: Sequence[FoundImage]) -> None:
@@ -343,6 +352,8 @@ class Catalog:
     def _refresh_words(self, file_ids: str, parameter: int) -> None:
         """Write anew what can be found by words for the images of the files that *file_ids* selects."""
         chosen = f"file_id IN ({file_ids})"
+        if not self._db.execute(f"SELECT 1 FROM images WHERE {chosen} LIMIT 1", [parameter]).fetchone():
+            return
         self._db.execute(
             f"DELETE FROM words WHERE rowid IN (SELECT image_id FROM images WHERE {chosen})",
             [parameter],

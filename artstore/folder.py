@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
@@ -24,6 +24,7 @@ from artstore.catalog import Catalog
 from artstore.errors import UsageError
 from artstore.images import is_picture_name
 from artstore.models import Failure, FileLink, FileState, Stage, StoredFile, Work
+from artstore.places import Places
 from artstore.settings import Settings
 from artstore.unpack import find_images, is_junk
 
@@ -68,17 +69,19 @@ def add_folder(
     *name* does not say that they are one.
     """
     title = name or folder.resolve().name or "root"
-    links = [_link(Path(title, path)) for path in art]
+    links = tuple(_link(Path(title, path)) for path in art)
+    work = Places(catalog).place(
+        Work(url=_url(title), title=_readable(title), author=UNKNOWN_AUTHOR, files=links)
+    )
     if name is None:
-        _check_same(folder, art, links, catalog)
-    work = Work(url=_url(title), title=_readable(title), author=UNKNOWN_AUTHOR, files=tuple(links))
+        _check_same(folder, art, work.files, catalog)
     with catalog.transaction():
         catalog.record_work(work)
-    for path, link in zip(art, links, strict=True):
+    for path, link in zip(art, work.files, strict=True):
         yield _add_file(folder / path, link, catalog, settings)
 
 
-def _check_same(folder: Path, art: list[Path], links: list[FileLink], catalog: Catalog) -> None:
+def _check_same(folder: Path, art: list[Path], links: Sequence[FileLink], catalog: Catalog) -> None:
     known = [(folder / path, catalog.stored_file(link.path)) for path, link in zip(art, links, strict=True)]
     before = [(path, stored) for path, stored in known if stored]
     if before and not any(_is_unchanged(path.stat(), stored) for path, stored in before if path.exists()):

@@ -5,6 +5,8 @@ on disk as ``big ol ssss.png``. A name that must be changed (a character that
 Windows forbids, a name of 300 bytes, a slash that was encoded) gets a mark
 made from its original, ``8_31~1f0c2a9be4.mp3``, and so does a name that only looks
 marked. Hence two names never meet on one path, in whatever order they come.
+That some disks take ``Foo.png`` for ``foo.png`` is the business of
+:mod:`artstore.places`, which asks here what they take for one: :func:`folded`.
 """
 
 from __future__ import annotations
@@ -34,6 +36,11 @@ SERIES_MIN = 4
 _UNSAFE = re.compile(r'[<>:"|?*\\/\x00-\x1f\x7f]|^\.{1,2}$|[. ]$')
 _RESERVED = re.compile(r"^(?=(con|prn|aux|nul|(com|lpt)[\d¹²³]|conin\$|conout\$) *(\.|$))", re.IGNORECASE)
 _MARKED = re.compile(r"~[0-9a-f]{10}(\.[^.]*)?$")
+_IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""What Unicode calls default ignorable: HFS+ and ext4 with casefold pass it over when they compare names."""
 _NUMBER = re.compile(r"\d+(?=\D*$)")
 
 
@@ -90,6 +97,19 @@ def marked(path: str, original: str) -> str:
     return folder + separator + _mark(name, original)
 
 
+def folded(path: str) -> str:
+    """Return what is equal for two paths that some disk takes for one.
+
+    Wider than any one disk: NTFS knows upper case only, APFS also composed and
+    decomposed letters and that ``ß`` is ``ss``, ext4 also letters without width.
+    """
+    if path.isascii():
+        return path.lower()
+    visible = _IGNORABLE.sub("", unicodedata.normalize("NFD", path))
+    # Upper case first: NTFS may have one for letters that folding leaves alone.
+    return unicodedata.normalize("NFD", visible.upper().casefold())
+
+
 def _decoded(segment: str) -> str:
     """Percent-decode *segment* once; bytes that are not UTF-8 become lone surrogates, which are unsafe."""
     return unquote_to_bytes(segment).decode("utf-8", errors="surrogateescape")
@@ -99,7 +119,8 @@ def _safe(name: str) -> str:
     text = name.encode("utf-8", errors="replace").decode()
     clean = _RESERVED.sub("_", _UNSAFE.sub("_", unicodedata.normalize("NFC", text)) or "_")
     short = len(clean.encode()) <= MAX_NAME_BYTES
-    if clean == name and short and not _MARKED.search(name):
+    # Folded, so that no disk can take an unmarked name for a marked one either.
+    if clean == name and short and not _MARKED.search(folded(name)):
         return name
     return _mark(clean, original=name)
 

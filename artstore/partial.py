@@ -7,7 +7,7 @@ import os
 from io import FileIO
 from pathlib import Path
 
-from artstore.blobs import TEMPORARY, replacing
+from artstore.blobs import TEMPORARY, created, replacing
 
 CHUNK_BYTES = 1 << 20
 
@@ -68,7 +68,7 @@ class PartFile:
         if self._file is None:
             self._waiting += chunk
             if len(self._waiting) > IN_MEMORY_BYTES:
-                self._open_fresh()
+                self._spill()
         else:
             _write_all(self._file, chunk)
 
@@ -80,20 +80,19 @@ class PartFile:
         """
         if not self._begun:
             raise ValueError("begin() comes before finish()")
-        # Whoever kills it now has lost nothing that a note of the server's would save.
-        self._fresh_validator = None
-        file = self._file or self._open_fresh()
+        file = self._file or self._written()
         if synced:
             os.fsync(file.fileno())
         self.close()
         self._part.replace(self._final)
-        self._forget_note()
+        if self._noted:
+            self._note.unlink(missing_ok=True)
         return self._digest.hexdigest()
 
     def close(self) -> None:
         """Close the file; the bytes stay, to be gone on with. Raises OSError."""
         if self._waiting:
-            self._open_fresh()
+            self._spill()
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -104,34 +103,27 @@ class PartFile:
         self._waiting.clear()
         self.close()
         self._part.unlink(missing_ok=True)
-        self._forget_note()
+        self._note.unlink(missing_ok=True)
         self.size_bytes = 0
 
-    def _open_fresh(self) -> FileIO:
-        """Begin the file on disk with what waited in memory, and note what it can be gone on with by."""
-        self._file = self._emptied()
-        # Only now: killed in between, nothing is gone on with by the wrong note.
+    def _spill(self) -> None:
+        """Begin the file on disk, and note what it can be gone on with by."""
+        # The old bytes go before their note does: killed in between, nothing is gone on with by the wrong one.
+        created(self._part).close()
         if self._fresh_validator:
             with replacing(self._note) as note:
                 note.write(self._fresh_validator.encode())
-            self._noted = True
         else:
-            self._forget_note()
+            self._note.unlink(missing_ok=True)
+        self._noted = self._fresh_validator is not None
+        self._written()
+
+    def _written(self) -> FileIO:
+        """Return the file on disk, new, with what waited in memory."""
+        self._file = created(self._part)
         _write_all(self._file, self._waiting)
         self._waiting.clear()
         return self._file
-
-    def _emptied(self) -> FileIO:
-        try:
-            return FileIO(self._part, "wb")
-        except FileNotFoundError:
-            self._part.parent.mkdir(parents=True, exist_ok=True)
-            return FileIO(self._part, "wb")
-
-    def _forget_note(self) -> None:
-        if self._noted:
-            self._note.unlink(missing_ok=True)
-            self._noted = False
 
     def _hash_what_is_here(self) -> None:
         with self._part.open("rb") as here:

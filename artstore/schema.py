@@ -1,8 +1,4 @@
-"""The catalog's tables, as migrations that run when it is opened.
-
-``docs/data-format.md`` explains them; every change to them is a new function
-here, never an edit of one that has been released.
-"""
+"""The catalog's file: opened the same way everywhere, its tables brought up to date."""
 
 from __future__ import annotations
 
@@ -10,178 +6,14 @@ import sqlite3
 from pathlib import Path
 
 from filelock import FileLock
-from sqlite_utils import Database, Migrations
 
 from artstore.errors import Mismatch, NotReady
 
 BUSY_TIMEOUT_S = 60.0
 """How long a writer waits for another: write transactions here take milliseconds."""
 
-migrations = Migrations("artstore")
-
-_WORKS_FILES_IMAGES = """
-CREATE TABLE works (
-    work_id INTEGER PRIMARY KEY,
-    url TEXT NOT NULL UNIQUE,
-    node_id INTEGER,
-    title TEXT NOT NULL,
-    author TEXT NOT NULL,
-    author_url TEXT,
-    submitter TEXT,
-    collaborators TEXT NOT NULL,
-    art_types TEXT NOT NULL,
-    posted_at TEXT,
-    description TEXT NOT NULL,
-    copyright_notice TEXT NOT NULL,
-    favourites INTEGER,
-    withheld INTEGER NOT NULL,
-    content_hash TEXT NOT NULL,
-    crawled_at TEXT NOT NULL,
-    gone_at TEXT
-);
-CREATE INDEX works_by_node ON works (node_id);
-CREATE TABLE licences (licence_id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, deed_url TEXT);
-CREATE TABLE work_licences (
-    work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
-    licence_id INTEGER NOT NULL REFERENCES licences,
-    PRIMARY KEY (work_id, licence_id)
-) WITHOUT ROWID;
-CREATE INDEX work_licences_by_licence ON work_licences (licence_id);
-CREATE TABLE tags (tag_id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE work_tags (
-    work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
-    tag_id INTEGER NOT NULL REFERENCES tags,
-    PRIMARY KEY (work_id, tag_id)
-) WITHOUT ROWID;
-CREATE INDEX work_tags_by_tag ON work_tags (tag_id);
-CREATE TABLE collections (collection_id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, title TEXT NOT NULL);
-CREATE TABLE work_collections (
-    work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
-    collection_id INTEGER NOT NULL REFERENCES collections,
-    PRIMARY KEY (work_id, collection_id)
-) WITHOUT ROWID;
-CREATE TABLE files (
-    file_id INTEGER PRIMARY KEY,
-    url TEXT NOT NULL UNIQUE,
-    path TEXT NOT NULL UNIQUE,
-    name TEXT NOT NULL,
-    declared_bytes INTEGER,
-    mime TEXT,
-    state TEXT NOT NULL,
-    size_bytes INTEGER,
-    sha256 TEXT,
-    etag TEXT,
-    last_modified TEXT,
-    examined_at TEXT
-);
-CREATE TABLE work_files (
-    work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
-    file_id INTEGER NOT NULL REFERENCES files ON DELETE CASCADE,
-    position INTEGER NOT NULL,
-    listed INTEGER NOT NULL,  -- 0 once the work's page names the file no more: it still came from there
-    PRIMARY KEY (work_id, file_id)
-) WITHOUT ROWID;
-CREATE INDEX work_files_by_file ON work_files (file_id);
-CREATE TABLE images (
-    image_id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice: links and indexes outlive rows
-    file_id INTEGER NOT NULL REFERENCES files ON DELETE CASCADE,
-    path TEXT NOT NULL UNIQUE,
-    member TEXT,
-    pixel_hash TEXT NOT NULL,
-    format TEXT NOT NULL,
-    mode TEXT NOT NULL,
-    width_px INTEGER NOT NULL,
-    height_px INTEGER NOT NULL,
-    frames INTEGER NOT NULL,
-    series TEXT
-);
-CREATE INDEX images_by_file ON images (file_id);
-CREATE INDEX images_by_pixel_hash ON images (pixel_hash);
-CREATE VIRTUAL TABLE words USING fts5 (
-    title, tags, author, file, member, tokenize = "unicode61 remove_diacritics 2"
-)
-"""
-
-
-@migrations()
-def m001_works_files_images(db: Database) -> None:
-    """What exists, and whence it came."""
-    _execute(db, _WORKS_FILES_IMAGES)
-
-
-@migrations()
-def m002_features_indexes_failures(db: Database) -> None:
-    """What is done, and what failed and why."""
-    _execute(
-        db,
-        """
-        CREATE TABLE embedders (
-            embedder_id INTEGER PRIMARY KEY,
-            name TEXT NOT NULL UNIQUE,
-            dim INTEGER NOT NULL,
-            fingerprint TEXT NOT NULL
-        );
-        CREATE TABLE features (
-            embedder_id INTEGER NOT NULL REFERENCES embedders ON DELETE CASCADE,
-            image_id INTEGER NOT NULL REFERENCES images ON DELETE CASCADE,
-            row INTEGER NOT NULL,
-            PRIMARY KEY (embedder_id, image_id)
-        ) WITHOUT ROWID;
-        CREATE INDEX features_by_image ON features (image_id);
-        CREATE TABLE indexes (index_id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-        CREATE TABLE indexed (
-            index_id INTEGER NOT NULL REFERENCES indexes ON DELETE CASCADE,
-            image_id INTEGER NOT NULL REFERENCES images ON DELETE CASCADE,
-            PRIMARY KEY (index_id, image_id)
-        ) WITHOUT ROWID;
-        CREATE INDEX indexed_by_image ON indexed (image_id);
-        CREATE TABLE failures (
-            stage TEXT NOT NULL,
-            subject TEXT NOT NULL,
-            reason TEXT NOT NULL,
-            detail TEXT NOT NULL,
-            first_at TEXT NOT NULL,
-            last_at TEXT NOT NULL,
-            times INTEGER NOT NULL,
-            PRIMARY KEY (stage, subject)
-        ) WITHOUT ROWID
-        """,
-    )
-
-
-@migrations()
-def m003_validators_of_pages(db: Database) -> None:
-    """What to ask with whether a page has changed."""
-    _execute(db, "ALTER TABLE works ADD COLUMN etag TEXT; ALTER TABLE works ADD COLUMN last_modified TEXT")
-
-
-@migrations()
-def m004_walks(db: Database) -> None:
-    """Which listings were read to their end."""
-    _execute(db, "CREATE TABLE walks (listing TEXT PRIMARY KEY)")
-
-
-@migrations()
-def m005_previews(db: Database) -> None:
-    """What shows a work on its page; pages that were read before are to be read in full once more."""
-    _execute(
-        db,
-        """
-        CREATE TABLE previews (
-            work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE,
-            position INTEGER NOT NULL,
-            url TEXT NOT NULL,
-            PRIMARY KEY (work_id, position)
-        ) WITHOUT ROWID;
-        UPDATE works SET etag = NULL, last_modified = NULL
-        """,
-    )
-
-
-@migrations()
-def m006_failures_by_subject(db: Database) -> None:
-    """Every file that is read well asks for the failures that it had."""
-    _execute(db, "CREATE INDEX failures_by_subject ON failures (subject)")
+LATEST = "m007_files_folded"
+"""The last migration: a catalog that has it is opened without loading what makes migrations."""
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -220,6 +52,27 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     # Commits survive a kill of the process; after a power cut the last few may be missing, never torn.
     connection.execute("PRAGMA synchronous = NORMAL")
+    # Pages that wait in the WAL until they are moved into the file, which stops whoever writes: 40 MB of them.
+    connection.execute("PRAGMA wal_autocheckpoint = 10000")
+    if _latest(connection) != LATEST:
+        _migrate(connection, path)
+
+
+def _latest(connection: sqlite3.Connection) -> str | None:
+    """Return the name of the last migration of the catalog, or None if it had none: their names begin with numbers."""
+    tables = connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchall()
+    if not tables:
+        return None
+    (name,) = connection.execute("SELECT max(name) FROM _sqlite_migrations").fetchone()
+    return str(name)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    # Only here: it takes longer to load than most commands take.
+    from sqlite_utils import Database
+
+    from artstore.migrations import migrations
+
     db = Database(connection)
     applied = {migration.name for migration in migrations.applied(db)}
     if unknown := applied - {migration.name for migration in migrations.pending(Database(memory=True))}:
@@ -235,9 +88,3 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
                 )
             connection.execute("PRAGMA journal_mode = WAL")
             migrations.apply(db)
-
-
-def _execute(db: Database, script: str) -> None:
-    """Run *script* statement by statement: executescript would commit the migration's transaction."""
-    for statement in script.split(";"):
-        db.execute(statement)

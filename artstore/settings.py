@@ -63,7 +63,9 @@ class Settings:
         Path("~/.keras/models"), "Where downloaded weights are kept; $KERAS_HOME/models where that is set."
     )
     index: str = _setting("hnsw:", "Where vectors are searched: hnsw: or exact:.")
-    decode_threads: int = _setting(2, "Threads that decode pictures while the network works.")
+    decode_threads: int = _setting(
+        2, "Pictures that are decoded at a time: in processes while crawling, in threads while embedding."
+    )
     max_picture_px: int = _setting(100_000_000, "Pictures of more pixels are not decoded.")
     max_archive_bytes: int = _setting(4096 * MIB, "Unpacked bytes of one archive, counted while reading.")
     max_member_bytes: int = _setting(512 * MIB, "Unpacked bytes of one member of an archive.")

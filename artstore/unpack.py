@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import BinaryIO
 
 from artstore import images, names
 from artstore.archives import (
@@ -19,7 +20,6 @@ from artstore.archives import (
     Budget,
     Member,
     archive_kind,
-    is_archive_name,
     open_archive,
 )
 from artstore.blobs import FolderBlobs
@@ -42,40 +42,49 @@ def is_junk(path: str) -> bool:
 def find_images(path: str, settings: Settings) -> Findings:
     """Find the pictures of ``files/<path>``, unpacking them to ``unpacked/<path>/`` if it is an archive.
 
-    Safe to call again: what is already unpacked is replaced by the same.
+    Safe to call again: what is already unpacked is replaced by the same. The file
+    and all that is found in it are synced, so that they can be recorded.
     """
     blobs = FolderBlobs(settings.data_dir)
     findings = Findings()
-    stored = f"{FILES}/{path}"
-    if not blobs.exists(stored):
-        _note(findings, Stage.PICTURE, stored, PictureError("missing_file", "the file is not there"))
-    elif _is_archive(stored, blobs):
-        _unpack(path, blobs, settings, findings)
-    elif images.is_picture_name(path):
-        _describe(stored, None, blobs, settings, findings)
+    try:
+        with blobs.open(f"{FILES}/{path}") as file:
+            _look(path, file, blobs, settings, findings)
+            os.fsync(file.fileno())
+    except FileNotFoundError:
+        _note(
+            findings, Stage.PICTURE, f"{FILES}/{path}", PictureError("missing_file", "the file is not there")
+        )
+    # After all is written: the first takes the others along.
+    for image in findings.images:
+        if image.member is not None:
+            blobs.sync(image.path)
     series = names.series_of(image.path for image in findings.images)
     return replace(
         findings, images=[replace(image, series=series.get(image.path)) for image in findings.images]
     )
 
 
-def _is_archive(stored: str, blobs: FolderBlobs) -> bool:
-    if is_archive_name(stored):
-        return True
-    with blobs.open(stored) as file:
-        return archive_kind(stored, file) is not None
-
-
-def _unpack(path: str, blobs: FolderBlobs, settings: Settings, findings: Findings) -> None:
+def _look(path: str, file: BinaryIO, blobs: FolderBlobs, settings: Settings, findings: Findings) -> None:
     stored = f"{FILES}/{path}"
-    budget = Budget(ArchiveLimits.from_settings(settings), blobs.local(stored).stat().st_size)
+    # What is inside decides, and then the name; a packed file without either is none of ours.
+    if archive_kind(stored, file) is not None:
+        _unpack(path, file, blobs, settings, findings)
+    elif images.is_picture_name(path):
+        _describe(stored, None, file, settings, findings)
+
+
+def _unpack(path: str, file: BinaryIO, blobs: FolderBlobs, settings: Settings, findings: Findings) -> None:
+    stored = f"{FILES}/{path}"
+    budget = Budget(ArchiveLimits.from_settings(settings), os.fstat(file.fileno()).st_size)
     try:
-        with blobs.open(stored) as file, open_archive(path, file) as archive:
+        with open_archive(path, file) as archive:
             members = archive.members()
             budget.check_members(members)
             for member, target in _wanted(members, f"{UNPACKED}/{path}"):
                 if _copied(archive, member, target, blobs, budget, findings):
-                    _describe(target, member.name, blobs, settings, findings)
+                    with blobs.open(target) as picture:
+                        _describe(target, member.name, picture, settings, findings)
     except ArchiveError as error:
         _note(findings, Stage.UNPACK, stored, error)
 
@@ -87,9 +96,9 @@ def _wanted(members: Sequence[Member], folder: str) -> Iterator[tuple[Member, st
         if is_junk(member.name) or not images.is_picture_name(member.name):
             continue
         target = f"{folder}/{names.safe_path(member.name)}"
-        if target.lower() in taken:
+        if names.folded(target) in taken:
             target = names.marked(target, f"{member.position}/{member.name}")
-        taken.add(target.lower())
+        taken.add(names.folded(target))
         yield member, target
 
 
@@ -102,7 +111,7 @@ def _copied(
     findings: Findings,
 ) -> bool:
     try:
-        with archive.read(member) as source, blobs.put(target) as file:
+        with archive.read(member) as source, blobs.put(target, synced=False) as file:
             budget.copy(source, file)
     except ArchiveError as error:
         if error.reason == "archive_too_large":
@@ -118,10 +127,10 @@ def _copied(
 
 
 def _describe(
-    path: str, member: str | None, blobs: FolderBlobs, settings: Settings, findings: Findings
+    path: str, member: str | None, picture: BinaryIO, settings: Settings, findings: Findings
 ) -> None:
     try:
-        facts = images.describe(blobs.local(path), settings.max_picture_px)
+        facts = images.describe(picture, settings.max_picture_px)
     except PictureError as error:
         _note(findings, Stage.PICTURE, path, error)
     else:

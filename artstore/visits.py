@@ -73,10 +73,18 @@ class Visits:
         """Say whether *work_url* was ever read."""
         return self._catalog.execute("SELECT 1 FROM works WHERE url = ?", [work_url]).fetchone() is not None
 
+    def posted_at(self, work_url: str) -> datetime | None:
+        """Return when *work_url* was posted, by the site's clock; None for one that is not known, or has no date."""
+        row = self._catalog.execute("SELECT posted_at FROM works WHERE url = ?", [work_url]).fetchone()
+        return datetime.fromisoformat(row["posted_at"]) if row and row["posted_at"] else None
+
     def failed_pages(self, site_url: str) -> list[str]:
-        """Return the works' pages of *site_url* that failed and may be tried again."""
+        """Return the works' pages of *site_url* that failed and may be tried again; those of a collection have a ``?``."""
         found = self._catalog.execute(
-            "SELECT subject FROM failures WHERE stage = 'page' AND substr(subject, 1, length(?)) = ?",
+            """
+            SELECT subject FROM failures
+            WHERE stage = 'page' AND substr(subject, 1, length(?)) = ? AND instr(subject, '?') = 0
+            """,
             [f"{site_url}/content/", f"{site_url}/content/"],
         ).fetchall()
         return [row["subject"] for row in found if self.may_try(Stage.PAGE, row["subject"])]

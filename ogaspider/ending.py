@@ -17,6 +17,9 @@ DISK_FULL = "disk_full"
 """The reason of a crawl that found no room; whatever came next would find none either."""
 
 NOT_WRITTEN = "catalog_not_written"
+NOT_UNPACKED = "not_unpacked"
+"""The reason of a crawl that could not start what looks for pictures."""
+
 TOO_MANY_ERRORS = "too_many_errors"
 NO_ROBOTS_TXT = "no_robots_txt"
 PAUSE_TOO_LONG = "pause_too_long"

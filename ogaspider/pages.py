@@ -1,4 +1,4 @@
-"""How OpenGameArt's pages are read: every selector of the house.
+"""How the page of a work is read; :mod:`ogaspider.listings` has the pages that lead there.
 
 A page object takes a response and has one small property per fact. It makes no
 request and knows no spider. A page that is not what it should be is not empty:
@@ -10,17 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from lxml.cssselect import CSSSelector
 from lxml.etree import XPath
 from scrapy.http import TextResponse
 
 from artstore import names
 from artstore.licences import licence_from_name
 from artstore.models import FileLink, Licence, Work
+from ogaspider.markup import absolute, attribute, select, text_of, texts_of
 
 LINES = frozenset(
     "address article aside blockquote br caption dd details div dl dt fieldset figcaption figure footer form "
@@ -59,48 +59,14 @@ POSTED_AT = "%A, %B %d, %Y - %H:%M"
 """``Thursday, January 31, 2013 - 08:06``; the site does not say in which zone."""
 
 
-class ListingPage:
-    """A page of ``/art-search-advanced``."""
-
-    def __init__(self, response: TextResponse) -> None:
-        self._response = response
-        # The page holds other views with the same classes: forum topics, menus.
-        self._view = _select([response.selector.root], "div.view-display-id-search_art_advanced")
-
-    @property
-    def recognised(self) -> bool:
-        """Whether this is a listing at all."""
-        return bool(self._view)
-
-    @property
-    def total(self) -> int | None:
-        """How many works the whole listing announces."""
-        found = re.search(r"of\s+([\d,]+)", _text(_select(self._view, ".view-header")))
-        return int(found[1].replace(",", "")) if found else None
-
-    @property
-    def work_urls(self) -> list[str]:
-        """The pages of the works on this page, absolute."""
-        links = _select(self._view, ".view-content .views-row .art-preview-title a")
-        hrefs = [link.get("href", "") for link in links]
-        return list(dict.fromkeys(url for href in hrefs if (url := _absolute(self._response, href))))
-
-    @property
-    def last_page(self) -> int:
-        """The number of the last page, counted from 0; 0 where there is no pager."""
-        href = _attribute(_select(self._view, "ul.pager li.pager-last a"), "href")
-        found = re.search(r"[?&]page=(\d+)", href)
-        return int(found[1]) if found else 0
-
-
 class WorkPage:
     """A page of ``/content/…`` or ``/node/…``."""
 
     def __init__(self, response: TextResponse) -> None:
         self._response = response
         self._page = [response.selector.root]
-        self._node = _select(self._page, "div.node.node-art.view-mode-full")
-        self._facts = _fields(_select(self._node, ".group-left.left-column"))
+        self._node = select(self._page, "div.node.node-art.view-mode-full")
+        self._facts = _fields(select(self._node, ".group-left.left-column"))
         self._fields = _fields(self._node)
 
     @property
@@ -137,44 +103,44 @@ class WorkPage:
         """The work's address: the canonical one for ``/node/…``, else the one that was asked for."""
         if not urlsplit(self._response.url).path.startswith("/node/"):
             return self._response.url
-        canonical = _attribute(_select(self._page, 'link[rel="canonical"]'), "href")
-        return _absolute(self._response, canonical) or self._response.url
+        canonical = attribute(select(self._page, 'link[rel="canonical"]'), "href")
+        return absolute(self._response, canonical) or self._response.url
 
     @property
     def title(self) -> str:
         """The title; the first ``h2`` of the page is that of the login form."""
         return (
-            _text(_select(self._node, '[property="dc:title"] h2'))
-            or " ".join(_attribute(_select(self._page, 'meta[property="og:title"]'), "content").split())
-            or _text(_select(self._page, "title")).removesuffix(SITE_NAME).rstrip()
+            text_of(select(self._node, '[property="dc:title"] h2'))
+            or " ".join(attribute(select(self._page, 'meta[property="og:title"]'), "content").split())
+            or text_of(select(self._page, "title")).removesuffix(SITE_NAME).rstrip()
         )
 
     @property
     def author(self) -> str:
         """The author's name, with or without a link."""
-        return _text(_select(self._author, "span.username"))
+        return text_of(select(self._author, "span.username"))
 
     @property
     def author_url(self) -> str | None:
         """The author's page here or elsewhere, or None for a plain name."""
-        return _absolute(self._response, _attribute(_select(self._author, "span.username a"), "href"))
+        return absolute(self._response, attribute(select(self._author, "span.username a"), "href"))
 
     @property
     def submitter(self) -> str | None:
         """Who uploaded it, where that is not the author."""
-        return _text(_select(self._author, "strong")) or None
+        return text_of(select(self._author, "strong")) or None
 
     @property
     def collaborators(self) -> tuple[str, ...]:
         """Who else made it."""
-        return _texts(self._fact("field-collaborators", ".field-item a"))
+        return texts_of(self._fact("field-collaborators", ".field-item a"))
 
     @property
     def node_id(self) -> int | None:
         """The site's number of the work."""
         marks = [
-            _attribute(self._fact("flag-favorite", '[class*="flag-favorites-"]'), "class"),
-            _attribute(_select(self._page, 'link[rel="shortlink"]'), "href"),
+            attribute(self._fact("flag-favorite", '[class*="flag-favorites-"]'), "class"),
+            attribute(select(self._page, 'link[rel="shortlink"]'), "href"),
             urlsplit(self._response.url).path,
         ]
         found = re.search(r"(?:flag-favorites-|/node/)(\d+)", " ".join(marks))
@@ -184,27 +150,27 @@ class WorkPage:
     def posted_at(self) -> datetime | None:
         """When it was posted; comments use the same class, hence the column."""
         try:
-            return datetime.strptime(_text(self._fact("post-date", ".field-item")), POSTED_AT)  # noqa: DTZ007
+            return datetime.strptime(text_of(self._fact("post-date", ".field-item")), POSTED_AT)  # noqa: DTZ007
         except ValueError:
             return None
 
     @property
     def art_types(self) -> tuple[str, ...]:
         """The kinds of art, as written: ``2D Art``, ``Texture``."""
-        return _texts(self._fact("field-art-type", ".field-item a"))
+        return texts_of(self._fact("field-art-type", ".field-item a"))
 
     @property
     def tags(self) -> tuple[str, ...]:
         """The tags, as written."""
-        return _texts(self._fact("field-art-tags", ".field-item a"))
+        return texts_of(self._fact("field-art-tags", ".field-item a"))
 
     @property
     def licences(self) -> tuple[Licence, ...]:
         """By the name on the badge: deed addresses vary, and collections are called after licences."""
         icons = self._fact("field-art-licenses", ".license-icon")
-        deeds = [_absolute(self._response, _attribute(_select([icon], "a"), "href")) for icon in icons]
+        deeds = [absolute(self._response, attribute(select([icon], "a"), "href")) for icon in icons]
         named = (
-            (_text(_select([icon], ".license-name")) or deed, deed)
+            (text_of(select([icon], ".license-name")) or deed, deed)
             for icon, deed in zip(icons, deeds, strict=True)
         )
         return tuple(dict.fromkeys(licence_from_name(name, deed) for name, deed in named if name))
@@ -213,13 +179,13 @@ class WorkPage:
     def collections(self) -> tuple[tuple[str, str], ...]:
         """(url, title) of the collections it is in."""
         links = self._fact("collect", ".collect-container li > a:first-child")
-        found = ((_absolute(self._response, link.get("href", "")), _text([link])) for link in links)
+        found = ((absolute(self._response, link.get("href", "")), text_of([link])) for link in links)
         return tuple((url, title) for url, title in found if url)
 
     @property
     def favourites(self) -> int | None:
         """How many people marked it."""
-        found = _text(self._fact("favorites", ".field-item")).replace(",", "")
+        found = text_of(self._fact("favorites", ".field-item")).replace(",", "")
         return int(found) if found.isdecimal() else None
 
     @property
@@ -237,7 +203,7 @@ class WorkPage:
     def previews(self) -> tuple[str, ...]:
         """The addresses of the pictures that show it, in their order: facts, and never files to download."""
         fields = self._fields.get("field-art-preview", ())
-        found = (_absolute(self._response, href) for field in fields for href in PREVIEWS(field))
+        found = (absolute(self._response, href) for field in fields for href in PREVIEWS(field))
         return tuple(dict.fromkeys(url for url in found if url and _is_file(url)))
 
     @property
@@ -248,8 +214,8 @@ class WorkPage:
     @cached_property
     def files(self) -> tuple[FileLink, ...]:
         """The file list of the work: no previews, no attachments of comments."""
-        links = _select(self._fields.get("field-art-files", ()), "span.file > a")
-        found = ((_absolute(self._response, link.get("href", "")), link) for link in links)
+        links = select(self._fields.get("field-art-files", ()), "span.file > a")
+        found = ((absolute(self._response, link.get("href", "")), link) for link in links)
         return tuple(_file(url, link) for url, link in found if url and _is_file(url))
 
     @cached_property
@@ -257,7 +223,7 @@ class WorkPage:
         return self._fact("author-submitter", ".field-item")
 
     def _fact(self, field: str, css: str) -> list[Any]:
-        return _select(self._facts.get(field, ()), css)
+        return select(self._facts.get(field, ()), css)
 
 
 def _is_file(url: str) -> bool:
@@ -270,31 +236,10 @@ def _file(url: str, link: Any) -> FileLink:
     return FileLink(
         url=url,
         path=path,
-        name=link.get("download") or _text([link]) or path,
+        name=link.get("download") or text_of([link]) or path,
         declared_bytes=int(length) if length.isdecimal() else None,
         mime=mime or None,
     )
-
-
-def _absolute(response: TextResponse, href: str) -> str | None:
-    """Return *href* as an absolute address, or None if it leads to no page: people type those of authors themselves."""
-    href = href.strip()
-    try:
-        # Most are absolute; to join them takes longer than to find them.
-        url = href if href.startswith(("https://", "http://")) else response.urljoin(href) if href else ""
-    except ValueError:
-        return None
-    return url if url.lower().startswith(("http://", "https://")) else None
-
-
-@cache
-def _compiled(css: str) -> CSSSelector:
-    return CSSSelector(css, translator="html")
-
-
-def _select(roots: Iterable[Any], css: str) -> list[Any]:
-    """Return the elements of lxml in *roots* that *css* means."""
-    return [element for root in roots for element in _compiled(css)(root)]
 
 
 def _fields(roots: Iterable[Any]) -> dict[str, list[Any]]:
@@ -305,20 +250,6 @@ def _fields(roots: Iterable[Any]) -> dict[str, list[Any]]:
             if name.startswith("field-name-"):
                 fields.setdefault(name.removeprefix("field-name-"), []).append(field)
     return fields
-
-
-def _attribute(elements: list[Any], name: str) -> str:
-    """Return the attribute *name* of the first of *elements* that has it."""
-    return next((element.get(name) for element in elements if element.get(name)), "")
-
-
-def _text(elements: list[Any]) -> str:
-    """Return the text of the first of *elements*, blanks folded."""
-    return " ".join("".join(elements[0].itertext(with_tail=False)).split()) if elements else ""
-
-
-def _texts(elements: list[Any]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text for element in elements if (text := _text([element]))))
 
 
 def _long_text(fields: Iterable[Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from importlib.util import find_spec
 from typing import Any
 
 from artstore.settings import Settings, env_name
@@ -15,6 +16,9 @@ COMMANDS_MODULE = "ogaspider.commands"
 PURPOSE = "visual search of game art"
 USER_AGENT = f"{BOT_NAME} ({PURPOSE})"
 
+# The faster loop, where there is one: not on Windows.
+ASYNCIO_EVENT_LOOP = "uvloop.Loop" if find_spec("uvloop") else None
+
 ROBOTSTXT_OBEY = True
 AUTOTHROTTLE_ENABLED = True
 AUTOTHROTTLE_START_DELAY = 1.0
@@ -23,6 +27,8 @@ CONCURRENT_REQUESTS_PER_DOMAIN = 4
 CONCURRENT_ITEMS = 1
 # No page of the site refreshes itself, and every page would be searched for it.
 METAREFRESH_ENABLED = False
+# Numbers of bytes and answers that nobody is shown; `-s DOWNLOADER_STATS=1 -s STATS_DUMP=1` has them.
+DOWNLOADER_STATS = False
 # A line about how far the crawl is, instead of Scrapy's about pages and items a minute.
 PROGRESS_INTERVAL_S = 60.0
 EXTENSIONS = {
@@ -58,7 +64,6 @@ DOWNLOADER_MIDDLEWARES = {
 # These look at every request and item that comes of a page, and change nothing that anybody asks for.
 SPIDER_MIDDLEWARES = {
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
-    "scrapy.spidermiddlewares.referer.RefererMiddleware": None,
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
 }
 # What scrapy-playwright is to do; it is asked only if a page needs it.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -35,6 +37,12 @@ ALL = "all"
 SORTS = {"created": "created", "favourites": "count", "relevance": "score", "views": "totalcount"}
 """Orders of a listing, and what the site calls them."""
 
+AGES = {"h": "hours", "d": "days", "w": "weeks"}
+"""Units of ``since=30d``, and what a timedelta calls them."""
+
+UNSURE = timedelta(days=1)
+"""How much earlier than asked for a work is still taken: dates of the site have no zone."""
+
 ARGUMENTS = {
     "query": "words that the work has to hold; several searches with semicolons",
     "art_type": f"{', '.join(ART_TYPES)} or {ALL}, several with commas (default: 2d)",
@@ -43,9 +51,11 @@ ARGUMENTS = {
     "author": "part of the name of who submitted it",
     "sort": f"{', '.join(SORTS)} (default: created, oldest first)",
     "mode": "all, or update: newest first, and only as far as there are works that are not known yet",
-    "max_pages": "listing pages to read of each search (default: all)",
+    "since": "a day (2024-05-01) or an age (30d, 12h, 2w): only works posted since then, the newest first",
+    "max_pages": "pages to read of each search or collection (default: all)",
     "url": "single works instead of a search: addresses of their pages, several with commas",
     "node": "the same by OpenGameArt's numbers of the works",
+    "collection": "all works of a member's collection: its address or the end of it, several with commas",
 }
 
 
@@ -61,6 +71,11 @@ class Listing:
     sort: str = "created"
     ascending: bool = True
     """Oldest first keeps page numbers as they are while new works come in."""
+
+    @property
+    def label(self) -> str:
+        """What to call it among others."""
+        return self.words
 
     @property
     def key(self) -> str:
@@ -79,17 +94,37 @@ class Listing:
         return f"{site_url.rstrip('/')}/art-search-advanced?{urlencode(parameters)}"
 
 
+@dataclass(frozen=True, slots=True)
+class ArtCollection:
+    """What a member has collected, page by page, in an order of its own."""
+
+    address: str
+
+    @property
+    def label(self) -> str:
+        """What to call it among others."""
+        return urlsplit(self.address).path
+
+    def url(self, page: int) -> str:
+        """Return the address of page *page*, counted from 0: also the first one is not taken for that of a work."""
+        return f"{self.address}?page={page}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """What a crawl is asked for."""
 
     listings: tuple[Listing, ...] = ()
+    collections: tuple[ArtCollection, ...] = ()
+    """Collections; with :attr:`urls` all that is asked for."""
     max_pages: int | None = None
-    """Of each listing; None is all."""
+    """Of each listing and collection; None is all."""
     update: bool = False
     """Whether a listing is read only as far as it holds new works."""
+    since: datetime | None = None
+    """Whether a listing is read only as far as its works are not older than this; by the site's clock, without a zone."""
     urls: tuple[str, ...] = ()
-    """Single works; if there are any, they are all that is asked for."""
+    """Single works; if there are any, or collections, no search is made."""
 
     @classmethod
     def from_arguments(cls, arguments: Mapping[str, str], site_url: str) -> Self:
@@ -108,21 +143,27 @@ class Query:
             raise UsageError(
                 f"OGA_SITE_URL={site_url}: an address that begins with https:// or http:// is needed"
             )
-        urls = [_work_url(url, site_url) for url in _listed(arguments.get("url", ""))]
+        urls = [_page_url("url", url, site_url) for url in _listed(arguments.get("url", ""))]
         urls += [
-            _work_url(f"/node/{_number('node', node)}", site_url)
+            _page_url("node", f"/node/{_number('node', node)}", site_url)
             for node in _listed(arguments.get("node", ""))
         ]
+        collections = _collections(arguments.get("collection", ""), site_url)
         update = _choice("mode", arguments.get("mode") or "all", ("all", "update")) == "update"
+        since = _since(arguments.get("since", ""))
+        if since:
+            _check_beside_since(arguments)
         return cls(
-            listings=() if urls else _listings(arguments, update=update),
+            listings=() if urls or collections else _listings(arguments, newest_first=update or bool(since)),
+            collections=collections,
             max_pages=_number("max_pages", arguments["max_pages"]) if arguments.get("max_pages") else None,
             update=update,
+            since=since,
             urls=tuple(urls),
         )
 
 
-def _listings(arguments: Mapping[str, str], *, update: bool) -> tuple[Listing, ...]:
+def _listings(arguments: Mapping[str, str], *, newest_first: bool) -> tuple[Listing, ...]:
     sort = _choice("sort", arguments.get("sort") or "created", SORTS)
     common = Listing(
         art_types=_art_types(arguments.get("art_type", "")),
@@ -131,7 +172,7 @@ def _listings(arguments: Mapping[str, str], *, update: bool) -> tuple[Listing, .
         author=arguments.get("author", ""),
         sort=sort,
         # What is new, liked or seen most is what one wants first.
-        ascending=sort == "created" and not update,
+        ascending=sort == "created" and not newest_first,
     )
     queries = [words.strip() for words in arguments.get("query", "").split(";")]
     return tuple(replace(common, words=words) for words in dict.fromkeys(filter(None, queries)) or [""])
@@ -161,13 +202,56 @@ def _choice(name: str, text: str, choices: Collection[str]) -> str:
     return text.lower()
 
 
-def _work_url(text: str, site_url: str) -> str:
-    """Return the address of the work as the listing has it: a link to one of its comments is not another work."""
+def _since(text: str) -> datetime | None:
+    """Return the moment that *text* means, a day earlier: whichever zone the site is in, it is not too late."""
+    text = text.strip().lower()
+    if not text:
+        return None
+    age = re.fullmatch(r"(\d+)([hdw])", text)
+    try:
+        if age:
+            moment = datetime.now(UTC).replace(tzinfo=None) - timedelta(**{AGES[age[2]]: int(age[1])})
+        else:
+            moment = datetime.combine(date.fromisoformat(text), time())
+        return moment - UNSURE
+    except (ValueError, OverflowError) as error:
+        raise UsageError(
+            f"since={text}: a day such as 2024-05-01, or an age such as 30d, 12h or 2w, is needed"
+        ) from error
+
+
+def _check_beside_since(arguments: Mapping[str, str]) -> None:
+    """Refuse what cannot be asked for together with ``since``."""
+    if (arguments.get("sort") or "created").lower() != "created":
+        raise UsageError(
+            f"sort={arguments['sort']}: with since= the newest works come first, as only then "
+            "it is known where the older ones begin; leave sort= out"
+        )
+    if (arguments.get("mode") or "all").lower() == "update":
+        raise UsageError(
+            "mode=update reads as far as there are works that are not known yet, since= as far as a date; give one of them"
+        )
+    for name in ("url", "node", "collection"):
+        if arguments.get(name):
+            raise UsageError(
+                f"{name}= names what is to be read, however old it is: since= is for searches; leave one of them out"
+            )
+
+
+def _collections(text: str, site_url: str) -> tuple[ArtCollection, ...]:
+    # The end of an address alone is what people see in a list of links.
+    addresses = (each if "/" in each else f"/content/{each}" for each in _listed(text))
+    return tuple(dict.fromkeys(ArtCollection(_page_url("collection", each, site_url)) for each in addresses))
+
+
+def _page_url(name: str, text: str, site_url: str) -> str:
+    """Return the address of a page as links have it: one to a comment, or to a later page, is not another page."""
     site = urlsplit(site_url)
     parts = urlsplit(urljoin(f"{site.scheme}://{site.netloc}/", text))
     if parts.netloc.lower() != site.netloc.lower() or not parts.path.startswith(("/content/", "/node/")):
+        what = "a collection" if name == "collection" else "a work"
         raise UsageError(
-            f"url={text}: the page of a work is needed, {site_url}/content/… or {site_url}/node/…"
+            f"{name}={text}: the page of {what} is needed, {site_url}/content/… or {site_url}/node/…"
         )
     # Typed by a person, who may have copied it decoded; addresses from pages are taken as they are.
     return safe_url_string(f"{site.scheme}://{site.netloc}{parts.path}")

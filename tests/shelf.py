@@ -19,6 +19,7 @@ from artstore.folder import add_folder, list_folder
 from artstore.ledger import Ledger, find_embedder
 from artstore.licences import licence_from_name
 from artstore.models import FileLink, StoredFile, Work
+from artstore.places import Places
 from artstore.settings import Settings
 from artstore.unpack import find_images
 from embedder.drain import drain, open_ledger, waiting_pictures
@@ -85,10 +86,11 @@ def catalog_site(site: Site, settings: Settings) -> None:
     with Catalog(settings.catalog_path) as catalog:
         for work in site.works:
             files = [file for file in work.listed_files if file.fault is None]
+            placed = Places(catalog).place(_work(work, files))
             with catalog.transaction():
-                catalog.record_work(_work(work, files))
-            for file in files:
-                _store(file, catalog, settings)
+                catalog.record_work(placed)
+            for file, link in zip(files, placed.files, strict=True):
+                _store(file, link.path, catalog, settings)
 
 
 def _work(work: ReplicaWork, files: Iterable[ReplicaFile]) -> Work:
@@ -102,24 +104,20 @@ def _work(work: ReplicaWork, files: Iterable[ReplicaFile]) -> Work:
         tags=work.tags,
         licences=tuple(licence_from_name(licence.name, licence.deed) for licence in work.licences),
         files=tuple(
-            FileLink(f"https://opengameart.org{file.url_path}", _path(file), file.upload_name)
-            for file in files
+            FileLink(url, names.path_of_url(url), file.upload_name)
+            for file, url in ((file, f"https://opengameart.org{file.url_path}") for file in files)
         ),
     )
 
 
-def _path(file: ReplicaFile) -> str:
-    return names.path_of_url(f"https://opengameart.org{file.url_path}")
-
-
-def _store(file: ReplicaFile, catalog: Catalog, settings: Settings) -> None:
-    target = settings.files_dir / _path(file)
+def _store(file: ReplicaFile, path: str, catalog: Catalog, settings: Settings) -> None:
+    target = settings.files_dir / path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(file.content)
-    findings = find_images(_path(file), settings)
+    findings = find_images(path, settings)
     with catalog.transaction():
-        catalog.record_stored(StoredFile(_path(file), len(file.content), file.body.etag))
-        catalog.record_findings(_path(file), findings)
+        catalog.record_stored(StoredFile(path, len(file.content), file.body.etag))
+        catalog.record_findings(path, findings)
 
 
 def embed_all(settings: Settings, embedder: Embedder, indexes: Sequence[str] = ("hnsw:",)) -> None:

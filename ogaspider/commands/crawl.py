@@ -15,17 +15,18 @@ from artstore.catalog import Catalog
 from artstore.command import INTERRUPTED, talk
 from artstore.errors import OgaError
 from artstore.errors import UsageError as WrongUsage
-from embedder.registry import check_name
 from ogaspider.browser import check_browser
 from ogaspider.ending import ENDED
 from ogaspider.politeness import advice_on_contact
 from ogaspider.settings import house_settings
 from ogaspider.talk import speak_plainly
+from ogaspider.thrift import spare
 from ogaspider.urls import ARGUMENTS, Query
 
 EXAMPLES = """
 Examples: `scrapy crawl oga -a max_pages=1` reads the first listing page of 2D art;
-`-a query="fire sword" -a licence=cc0,cc-by` only what is asked for; `-a url=ADDRESS` a single work;
+`-a query="fire sword" -a licence=cc0,cc-by` only what is asked for; `-a since=30d` what is new;
+`-a url=ADDRESS` a single work; `-a collection=ADDRESS` what a member has collected;
 `-s OGA_EMBED=1` embeds while crawling. Ctrl-C ends it cleanly, the same command goes on from there.
 """
 
@@ -57,6 +58,8 @@ class Command(ScrapyCrawl):
             settings = house_settings(self.settings)
             Query.from_arguments(opts.spargs, settings.site_url)
             if settings.embed:
+                from embedder.registry import check_name
+
                 check_name(settings.embedder)
             if settings.browser or settings.chromium:
                 check_browser(settings.chromium)
@@ -75,6 +78,8 @@ class Command(ScrapyCrawl):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Crawl; the exit code is 1 where not one page could be read or something ended it early, 130 after Ctrl-C."""
+        assert self.settings is not None  # noqa: S101 - as above
+        spare(self.settings)
         super().run(args, opts)
         if self._counted:
             stats = self._counted.stats

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 
 from artstore.catalog import Catalog
 from artstore.errors import Busy, OgaError
-from artstore.ledger import Ledger
-from embedder.drain import drain, known_ledger, open_ledger, waiting_pictures
-from embedder.indexing import update_index
-from embedder.keras_models import has_tensorflow
-from embedder.protocol import Embedder
-from embedder.registry import open_embedder
 from ogaspider.ending import Ending
 from ogaspider.items import ArtItem, Item
 from ogaspider.settings import house_settings
+
+# What embeds is loaded by the crawls that embed.
+if TYPE_CHECKING:
+    from artstore.ledger import Ledger
+    from embedder.protocol import Embedder
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +45,8 @@ class EmbedPipeline:
         settings = house_settings(crawler.settings)
         if not settings.embed:
             raise NotConfigured
+        from embedder.keras_models import has_tensorflow
+
         if settings.embedder != "colour" and not has_tensorflow():
             raise NotConfigured(
                 f"OGA_EMBED: {settings.embedder} needs TensorFlow; the pictures wait for `python -m embedder`"
@@ -85,6 +86,9 @@ class EmbedPipeline:
             logger.error("not embedded, the pictures wait for `python -m embedder`: %s", error)  # noqa: TRY400 - told, not traced
 
     def _embed(self, *, finish: bool) -> None:
+        from embedder.drain import known_ledger, waiting_pictures
+        from embedder.indexing import update_index
+
         with Catalog(self._settings.catalog_path) as catalog:
             ledger = known_ledger(catalog, self._settings)
             if not self._interrupted and (ledger is None or waiting_pictures(ledger)):
@@ -94,6 +98,9 @@ class EmbedPipeline:
                     pass
 
     def _drain(self, catalog: Catalog) -> Ledger:
+        from embedder.drain import drain, open_ledger, waiting_pictures
+        from embedder.registry import open_embedder
+
         self._embedder = self._embedder or open_embedder(self._settings)
         ledger = open_ledger(catalog, self._embedder)
         done = 0

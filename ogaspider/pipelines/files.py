@@ -6,14 +6,13 @@ import asyncio
 import errno
 import hashlib
 import logging
-from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Self
 
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Response
-from scrapy.pipelines.files import FilesPipeline
+from scrapy.http.request import NO_CALLBACK
 
 from artstore.blobs import open_blobs
 from artstore.catalog import Catalog
@@ -39,60 +38,60 @@ UNKNOWN_BYTES = 50_000_000
 Outcome = StoredFile | tuple[Failure, FileState] | FileState
 
 
-class ArtFilesPipeline(FilesPipeline):
+class ArtFilesPipeline:
     """Fill ``item.stored`` and ``item.unavailable``.
 
     A file that is here already is not asked for again. One that cannot be had
     costs only itself: it is counted, noted with its reason, and the item goes on.
+    Unlike Scrapy's own pipeline of files it keeps none in memory, and remembers
+    nothing of a file but in the catalog.
     """
 
-    def __init__(self, store_uri: str, *, crawler: Crawler) -> None:
-        super().__init__(store_uri, crawler=crawler)
+    def __init__(self, crawler: Crawler) -> None:
+        self.crawler = crawler
         settings = house_settings(crawler.settings)
-        self._blobs = open_blobs(store_uri)
+        self._blobs = open_blobs(crawler.settings["FILES_STORE"])
         self._root = self._blobs.root
         self._catalog = Catalog(settings.catalog_path)
         self._visits = Visits(self._catalog, timedelta(days=settings.recrawl_after_days))
         self._max_bytes = settings.max_file_bytes
         self._crawl_bytes_left = settings.max_crawl_bytes
         self._ending = Ending(crawler)
+        self._on_their_way: dict[str, asyncio.Task[Outcome]] = {}
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Return the pipeline of *crawler*."""
+        return cls(crawler)
 
     def close_spider(self) -> None:
         """Close the catalog."""
         self._catalog.close()
 
-    def get_media_requests(self, item: Item, info: Any) -> list[Request]:  # noqa: ARG002 - Scrapy's signature
-        """Ask for each file that the work lists, by its address exactly as given; not too often for what fails."""
-        if not isinstance(item, ArtItem):
-            return []
-        due = [link for link in item.work.files if self._visits.may_try(Stage.DOWNLOAD, link.url)]
-        return [self._request(link) for link in due]
+    async def process_item(self, item: Item) -> Item:
+        """Have each file that the work lists, but not too often what fails."""
+        if isinstance(item, ArtItem):
+            due = [link for link in item.work.files if self._visits.may_try(Stage.DOWNLOAD, link.url)]
+            for outcome in await asyncio.gather(*(self._once(link, item) for link in due)):
+                if isinstance(outcome, StoredFile):
+                    item.stored.append(outcome)
+                elif isinstance(outcome, tuple):
+                    item.unavailable.append(outcome)
+        return item
 
-    def file_path(self, request: Request, *_: Any, **__: Any) -> str:
-        """Return where the file goes: its name decoded once."""
-        link: FileLink = request.meta["link"]
-        return link.path
+    async def _once(self, link: FileLink, item: ArtItem) -> Outcome:
+        """Return the outcome for one file, which another work that is on its way may list too."""
+        if link.path not in self._on_their_way:
+            self._on_their_way[link.path] = asyncio.ensure_future(self._outcome(link, item))
+        try:
+            return await self._on_their_way[link.path]
+        finally:
+            self._on_their_way.pop(link.path, None)
 
-    # Declared to return a Deferred, but awaited by Scrapy whatever it returns.
-    async def media_to_download(  # type: ignore[override]
-        self,
-        request: Request,
-        info: Any,  # noqa: ARG002
-        *,
-        item: ArtItem,
-    ) -> Any:
-        """Return the outcome for one file.
-
-        The download happens here, and not after this hook, so that its failure is
-        a result: what is raised later is logged by Scrapy with a traceback.
-        """
-        link: FileLink = request.meta["link"]
+    async def _outcome(self, link: FileLink, item: ArtItem) -> Outcome:
         known = await self._known(link)
         if known and not item.changed and not self._visits.has_failed(link.url):
             return known
-        if known:
-            # The page says something else than before: perhaps of this file, under the same name and of the same length.
-            request.headers.update(Validators(known.etag, known.last_modified).headers())
         if link.declared_bytes is not None and link.declared_bytes > self._max_bytes:
             return self._unavailable(
                 link, "too_large", f"{link.declared_bytes} bytes, over the limit of {self._max_bytes}"
@@ -104,7 +103,7 @@ class ArtFilesPipeline(FilesPipeline):
             )
         # Taken beforehand, since others download meanwhile, and corrected afterwards.
         self._crawl_bytes_left -= link.declared_bytes or 0
-        outcome = await self._download(request, link, known)
+        outcome = await self._download(self._request(link, known), link, known)
         came_bytes = outcome.size_bytes if isinstance(outcome, StoredFile) and outcome is not known else 0
         self._crawl_bytes_left += (link.declared_bytes or 0) - came_bytes
         return outcome
@@ -150,20 +149,6 @@ class ArtFilesPipeline(FilesPipeline):
                 return self._unavailable(link, "wrong_length", f"{detail}, which the work's page says it has")
         return self._unavailable(link, reason, detail)
 
-    def item_completed(self, results: Iterable[tuple[bool, Any]], item: Item, info: Any) -> Item:  # noqa: ARG002
-        """Put the outcomes into *item*."""
-        if not isinstance(item, ArtItem):
-            return item
-        for succeeded, outcome in results:
-            if not succeeded:
-                # Nothing that we expect: a bug. Scrapy has logged it, the file stays pending.
-                continue
-            if isinstance(outcome, StoredFile):
-                item.stored.append(outcome)
-            elif outcome is not FileState.PENDING:
-                item.unavailable.append(outcome)
-        return item
-
     async def _known(self, link: FileLink) -> StoredFile | None:
         if not self._blobs.exists(link.path):
             return None
@@ -180,13 +165,16 @@ class ArtFilesPipeline(FilesPipeline):
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return StoredFile(path, file.tell(), digest)
 
-    def _request(self, link: FileLink) -> Request:
+    def _request(self, link: FileLink, known: StoredFile | None) -> Request:
+        """Return the request for a file by its address exactly as given; for a *known* one, for whether it has changed."""
         # Compressed on the way, the length would be another than the one that was announced.
         headers = {"Accept-Encoding": "identity"}
-        meta = {"link": link, PART: PartFile(self._root, link.path), MAX_BYTES: self._limit(link)}
-        return Request(
-            link.url, headers=headers, meta=meta | VERBATIM | {"download_timeout": _timeout_s(link)}
-        )
+        if known:
+            # The page says something else than before: perhaps of this file, under the same name and of the same length.
+            headers |= Validators(known.etag, known.last_modified).headers()
+        meta = {PART: PartFile(self._root, link.path), MAX_BYTES: self._limit(link)}
+        meta |= VERBATIM | {"download_timeout": _timeout_s(link)}
+        return Request(link.url, callback=NO_CALLBACK, headers=headers, meta=meta)
 
     def _limit(self, link: FileLink) -> int:
         """Return how many bytes may come: one more than announced is already too many."""

@@ -8,11 +8,12 @@ from typing import Self
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 
-from artstore.catalog import Catalog
-from artstore.errors import NotWritten
-from artstore.models import Failure, Stage
+from artstore.aside import Aside, ProcessEnded
+from artstore.errors import OgaError
+from artstore.models import Failure
+from ogaspider.bookkeeping import record
 from ogaspider.ending import NOT_WRITTEN, Ending
-from ogaspider.items import ArtItem, Gone, Item, Unchanged
+from ogaspider.items import ArtItem, Item
 from ogaspider.settings import house_settings
 
 logger = logging.getLogger(__name__)
@@ -21,28 +22,26 @@ logger = logging.getLogger(__name__)
 class RecordPipeline:
     """One transaction for each item: all that is known of a work is in the catalog, or nothing."""
 
-    def __init__(self, catalog: Catalog, crawler: Crawler) -> None:
-        self._catalog = catalog
+    def __init__(self, crawler: Crawler) -> None:
+        # One process: the catalog takes one writer at a time.
+        self._aside = Aside(house_settings(crawler.settings), 1)
         self._stats = crawler.stats
         self._ending = Ending(crawler)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Return the pipeline of *crawler*."""
-        return cls(Catalog(house_settings(crawler.settings).catalog_path), crawler)
+        return cls(crawler)
 
-    def close_spider(self) -> None:
-        """Close the catalog."""
-        self._catalog.close()
+    async def close_spider(self) -> None:
+        """End the process that writes."""
+        await self._aside.close()
 
-    def process_item(self, item: Item) -> Item:
+    async def process_item(self, item: Item) -> Item:
         """Record *item*. What cannot be written is dropped, and read again by the next crawl."""
         try:
-            with self._catalog.transaction():
-                failures = self._written(item)
-                for failure in failures:
-                    self._catalog.record_failure(failure)
-        except NotWritten as error:
+            failures = await self._recorded(item)
+        except OgaError as error:
             self._ending.end(NOT_WRITTEN, str(error))
             raise DropItem(str(error)) from error
         for failure in failures:
@@ -52,33 +51,12 @@ class RecordPipeline:
             self._announce(item)
         return item
 
-    def _written(self, item: Item) -> list[Failure]:
-        """Write *item* but for its failures, and return those."""
-        if isinstance(item, Failure):
-            return [item]
-        if isinstance(item, Unchanged):
-            self._catalog.record_unchanged(item.work_url)
-            return []
-        if isinstance(item, Gone):
-            return [] if self._catalog.record_gone(item.failure.subject) else [item.failure]
-        return self._record(item)
-
-    def _record(self, item: ArtItem) -> list[Failure]:
-        """Write all of *item* but its failures to download; return those."""
-        self._catalog.record_work(item.work)
-        if item.validators:
-            self._catalog.record_validators(
-                item.work.url, item.validators.etag, item.validators.last_modified
-            )
-        for url in item.asked_urls:
-            self._catalog.forget_failures(Stage.PAGE, url)
-        for stored in item.stored:
-            self._catalog.record_stored(stored)
-        for path, findings in item.findings.items():
-            self._catalog.record_findings(path, findings)
-        for failure, state in item.unavailable:
-            self._catalog.record_unavailable(failure.subject, state)
-        return [failure for failure, _ in item.unavailable]
+    async def _recorded(self, item: Item) -> list[Failure]:
+        try:
+            return await self._aside.call(record, item)
+        except ProcessEnded:
+            # Written or not: to write it once more changes nothing.
+            return await self._aside.call(record, item)
 
     def _announce(self, item: ArtItem) -> None:
         self._stats.inc_value("oga/works")

@@ -9,9 +9,10 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 
 from artstore.catalog import Catalog
+from artstore.errors import OgaError
 from artstore.examiners import Examiners
 from artstore.models import StoredFile
-from ogaspider.ending import Ending
+from ogaspider.ending import NOT_UNPACKED, Ending
 from ogaspider.items import ArtItem, Item
 from ogaspider.settings import house_settings
 
@@ -28,7 +29,7 @@ class UnpackPipeline:
         self._stats = crawler.stats
         self._catalog = Catalog(self._settings.catalog_path)
         self._ending = Ending(crawler)
-        self._seen: set[StoredFile] = set()
+        self._on_their_way: set[StoredFile] = set()
         self._examiners = Examiners(self._settings, self._settings.decode_threads)
 
     @classmethod
@@ -45,10 +46,14 @@ class UnpackPipeline:
         """Look at each stored file that is new."""
         if isinstance(item, ArtItem):
             for stored in item.stored:
-                if not self._catalog.is_examined(stored.path, stored.sha256) and stored not in self._seen:
-                    # Another work that is on its way may list the same file.
-                    self._seen.add(stored)
+                if (
+                    not self._catalog.is_examined(stored.path, stored.sha256)
+                    and stored not in self._on_their_way
+                ):
+                    # Another work may list the same file.
+                    self._on_their_way.add(stored)
                     await self._examine(item, stored.path)
+                    self._on_their_way.discard(stored)
         return item
 
     async def _examine(self, item: ArtItem, path: str) -> None:
@@ -58,5 +63,8 @@ class UnpackPipeline:
             if error.errno != errno.ENOSPC:
                 raise
             self._ending.disk_full(error)
+            raise DropItem(f"not unpacked, the next crawl goes on from here: {path}") from error
+        except OgaError as error:
+            self._ending.end(NOT_UNPACKED, str(error))
             raise DropItem(f"not unpacked, the next crawl goes on from here: {path}") from error
         self._stats.inc_value("oga/images", len(item.findings[path].images))

@@ -1,9 +1,9 @@
-"""From a search to works: listing pages, then the page of each work that is not known yet."""
+"""From a search or a collection to works: listing pages, then the page of each work that is not known yet."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from scrapy import Request, Spider
@@ -14,20 +14,26 @@ from twisted.python.failure import Failure as TwistedFailure
 
 from artstore.catalog import Catalog
 from artstore.models import Failure, Stage
+from artstore.places import Places
 from artstore.settings import Settings
 from artstore.visits import Validators, Visits
 from ogaspider.downloads import VERBATIM, header
 from ogaspider.ending import CrawlEnded
 from ogaspider.items import ArtItem, Gone, Item, Unchanged
-from ogaspider.pages import ListingPage, WorkPage
-from ogaspider.progress import ANNOUNCED
+from ogaspider.listings import CollectionPage, ListingPage
+from ogaspider.newest import Newest
+from ogaspider.pages import WorkPage
+from ogaspider.progress import ANNOUNCED, KNOWN
 from ogaspider.reasons import reason_of
 from ogaspider.settings import derived_settings, house_settings
-from ogaspider.urls import Listing, Query
+from ogaspider.urls import ArtCollection, Listing, Query
 
 NOT_MODIFIED = 304
 
 GONE = {"http_404", "http_410"}
+
+OLDER = "oga/works/older"
+"""Stat: works that were met on the way to a date and are older than it."""
 
 
 class OgaSpider(Spider):
@@ -44,11 +50,16 @@ class OgaSpider(Spider):
         self._catalog = Catalog(settings.catalog_path)
         self._walked: set[Listing] = set()
         """Listings that the crawl before read to their end: beyond a page without anything new, all is known."""
-        self._unread: set[Listing] = set()
-        """Listings of which a page could not be read."""
+        self._unread: set[Listing | ArtCollection] = set()
+        """Those of which a page could not be read."""
+        self._newest: dict[Listing, Newest] = {}
+        """How far listings are read that are read as far as a date."""
+        self._dates: dict[str, datetime] = {}
+        """When works were posted that are not in the catalog: too old to be, or on their way to it."""
         # Our own memory of what was asked for: Scrapy's would drop a redirect loop without a word.
         self._asked: set[str] = set()
         self._visits = Visits(self._catalog, timedelta(days=settings.recrawl_after_days))
+        self._places = Places(self._catalog)
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
@@ -67,9 +78,11 @@ class OgaSpider(Spider):
         return spider
 
     async def start(self) -> AsyncIterator[Any]:
-        """Ask for the works by name, or for the first page of each listing."""
+        """Ask for the works by name, or for the first page of each collection or listing."""
         for url in self._query.urls:
             yield self._work_request(url)
+        for collection in self._query.collections:
+            yield self._page_request(collection, 0, last=0)
         if self._query.update:
             # An update does not come by the pages of the works that failed long ago.
             for url in self._visits.failed_pages(self._site_url):
@@ -78,65 +91,84 @@ class OgaSpider(Spider):
             if self._visits.was_walked(listing.key):
                 self._walked.add(listing)
             self._visits.begin_walk(listing.key)
-            yield self._listing_request(listing, 0, last=None)
+            if self._query.since:
+                self._newest[listing] = Newest(listing, self._query.since)
+            yield self._page_request(listing, 0, last=0)
 
-    def parse_listing(
-        self, response: Response, listing: Listing, page: int, last: int | None
+    def parse_page(
+        self, response: Response, listing: Listing | ArtCollection, page: int, last: int
     ) -> Iterator[Request | Item]:
-        """Yield a request for each work that is due, and for the listing pages that are to follow.
+        """Yield a request for each work that is due, and for the pages that are to follow.
 
-        Those are known from the first page on, where *last* is None. An update reads
+        The page that is the *last* as far as is known tells which do. An update reads
         the newest first, and on only while it meets works that it did not know.
         """
-        found = ListingPage(response) if isinstance(response, TextResponse) else None
+        found = _rows_of(response, listing)
         if found is None or not found.recognised:
             self._unread.add(listing)
-            yield self._not_recognised(response)
+            yield self._not_recognised(response, listing)
             return
-        self._count("oga/pages")
-        with self._catalog.transaction():
-            for url in _asked_urls(response):
-                self._catalog.forget_failures(Stage.PAGE, url)
+        self._page_was_read(response)
+        limit = min(found.last_page, (self._query.max_pages or found.last_page + 1) - 1)
+        if isinstance(found, CollectionPage) and found.inner_urls:
+            self.logger.info("collections in it, which are not read: %s", ", ".join(found.inner_urls))
+        if isinstance(listing, Listing) and listing in self._newest:
+            self._newest[listing].turn_to(page, limit, found.work_urls)
+            yield from self._go_on(self._newest[listing])
+            return
         due = [url for url in found.work_urls if self._visits.is_due(url)]
-        new = [url for url in found.work_urls if not self._visits.is_known(url)]
-        self._count("oga/works/known", len(found.work_urls) - len(due))
-        first = last is None
-        if last is None:
-            last = min(found.last_page, (self._query.max_pages or found.last_page + 1) - 1)
-            readable = len(found.work_urls) if last == 0 else (last + 1) * self._works_per_page
-            self._count(ANNOUNCED, min(readable, readable if found.total is None else found.total))
+        self._count(KNOWN, len(found.work_urls) - len(due))
+        following = range(last + 1, limit + 1) if page == last else range(0)
+        if self._query.update and listing in self._walked:
+            has_new = any(not self._visits.is_known(url) for url in found.work_urls)
+            following = following[:1] if has_new else range(0)
+        self._announce(found, page, len(following))
         self.logger.info(
-            "%slisting page %d of %d: %d works to read, %d known (%s announced in all)",
-            f"{listing.words}: " if listing.words else "", page + 1, last + 1, len(due),
+            "%spage %d of %d: %d works to read, %d known (%s announced in all)",
+            f"{listing.label}: " if listing.label else "listing ", page + 1, max(page, limit) + 1, len(due),
             len(found.work_urls) - len(due), "none" if found.total is None else found.total,
         )  # fmt: skip
         yield from (self._work_request(url) for url in due if url not in self._asked)
-        if self._query.update and listing in self._walked:
-            following = range(page + 1, page + 2 if new and page < last else page + 1)
-        else:
-            following = range(1, last + 1 if first else 1)
-        yield from (self._listing_request(listing, number, last) for number in following)
+        yield from (self._page_request(listing, number, following[-1]) for number in following)
 
-    def parse_work(self, response: Response) -> Iterator[Item]:
-        """Yield the work on its way to the pipelines, or that its page is what it was."""
+    def parse_work(
+        self, response: Response, newest: Newest | None = None, place: int = 0
+    ) -> Iterator[Request | Item]:
+        """Yield the work on its way to the pipelines, or that its page is what it was.
+
+        Where it has a *place* in a listing that is read as far as a date, also what is
+        to be asked for next; a work that is too old goes nowhere.
+        """
         if response.status == NOT_MODIFIED:
+            yield from self._came(newest)
             self._count("oga/pages")
             self._count("oga/works/unchanged")
             yield Unchanged(response.url)
             return
         page = WorkPage(response) if isinstance(response, TextResponse) else None
         if page is None or not page.recognised:
+            yield from self._came(newest)
             yield self._not_recognised(response)
             return
+        if newest and page.posted_at:
+            self._dates.update(dict.fromkeys(_asked_urls(response), page.posted_at))
+        if newest and page.posted_at and newest.is_old(place, page.posted_at):
+            self._page_was_read(response)
+            self._count(ANNOUNCED, -1)
+            self._count(OLDER)
+            yield from self._came(newest)
+            return
+        yield from self._came(newest)
         self._count("oga/pages")
+        work = self._places.place(page.work)
         yield ArtItem(
-            page.work,
+            work,
             _asked_urls(response),
             validators=Validators(header(response, "ETag"), header(response, "Last-Modified")),
-            changed=self._visits.has_changed(page.work),
+            changed=self._visits.has_changed(work),
         )
 
-    def request_failed(self, failure: TwistedFailure) -> Iterator[Item]:
+    def request_failed(self, failure: TwistedFailure) -> Iterator[Request | Item]:
         """Yield why a page could not be had."""
         if isinstance(failure.value, CrawlEnded):
             return
@@ -145,11 +177,12 @@ class OgaSpider(Spider):
         self._unread.update(filter(None, [request.cb_kwargs.get("listing")]))
         # Where it began: the addresses in between are nobody's.
         failed = self._failed(request.meta.get("redirect_urls", [request.url])[0], reason, detail)
+        yield from self._came(request.cb_kwargs.get("newest"))
         yield Gone(failed) if reason in GONE else failed
 
     def closed(self, reason: str) -> None:
         """Write which listings were read to their end, and say what came of it."""
-        if reason == "finished" and self._query.max_pages is None:
+        if reason == "finished" and self._query.max_pages is None and self._query.since is None:
             for listing in set(self._query.listings) - self._unread:
                 self._visits.end_walk(listing.key)
         self._catalog.close()
@@ -163,19 +196,68 @@ class OgaSpider(Spider):
             f" (`python -m embedder --failures --data-dir {self._data_dir}` lists them)" if numbers["failures"] else "",
         )  # fmt: skip
 
-    def _listing_request(self, listing: Listing, page: int, last: int | None) -> Request:
+    def _go_on(self, newest: Newest) -> list[Request | Item]:
+        """Return what is to be asked for now that a page of the listing, or one of its works, has come.
+
+        All at once: two works that come at the same time must not ask for the same.
+        """
+        requests: list[Request | Item] = []
+        while work := newest.next_work():
+            place, url = work
+            posted_at = self._visits.posted_at(url) or self._dates.get(url)
+            if posted_at and newest.is_old(place, posted_at):
+                self._count(OLDER)
+                continue
+            self._count(ANNOUNCED)
+            if self._visits.is_due(url) and url not in self._asked:
+                newest.sent()
+                requests.append(self._work_request(url, newest=newest, place=place))
+            else:
+                self._count(KNOWN)
+        if not newest.is_page_done:
+            return requests
+        return requests + self._turn(newest)
+
+    def _turn(self, newest: Newest) -> list[Request | Item]:
+        """Return the request for the next page of a listing that is read as far as a date, if there is to be one."""
+        listing, page = newest.listing, newest.page
+        if newest.is_over or newest.page >= newest.last:
+            self.logger.info(
+                "%spage %d: %s", f"{listing.label}: " if listing.label else "listing ", page + 1,
+                "all that follows is older than asked for" if newest.is_over else "the last one",
+            )  # fmt: skip
+            return []
+        if not newest.dated:
+            self._unread.add(listing)
+            detail = "not one of its works tells its date: nobody knows where to end"
+            return [self._failed(self._address(listing, page), "undated", detail)]
+        return [self._page_request(listing, page + 1, newest.last)]
+
+    def _came(self, newest: Newest | None) -> list[Request | Item]:
+        """Return what is to be asked for now that a work has come, or will not come."""
+        if newest is None:
+            return []
+        newest.came()
+        return self._go_on(newest)
+
+    def _address(self, listing: Listing | ArtCollection, page: int) -> str:
+        if isinstance(listing, ArtCollection):
+            return listing.url(page)
+        return listing.url(self._site_url, self._works_per_page, page)
+
+    def _page_request(self, listing: Listing | ArtCollection, page: int, last: int) -> Request:
         return Request(
-            listing.url(self._site_url, self._works_per_page, page),
-            self.parse_listing,
+            self._address(listing, page),
+            self.parse_page,
             errback=self.request_failed,
             cb_kwargs={"listing": listing, "page": page, "last": last},
             meta=dict(VERBATIM),
             dont_filter=True,
-            # A listing waits for those before it and for their works: a bit of content is whole first.
+            # A page waits for those before it and for their works: a bit of content is whole first.
             priority=-page,
         )
 
-    def _work_request(self, url: str) -> Request:
+    def _work_request(self, url: str, **of_listing: Any) -> Request:
         """Return the request for a work, which asks only whether it has changed where that is enough."""
         self._asked.add(url)
         validators = self._visits.validators(url)
@@ -183,16 +265,42 @@ class OgaSpider(Spider):
             url,
             self.parse_work,
             errback=self.request_failed,
+            cb_kwargs=of_listing,
             headers=validators.headers() if validators else None,
             meta=VERBATIM | {"handle_httpstatus_list": [NOT_MODIFIED]},
             dont_filter=True,
         )
 
-    def _not_recognised(self, response: Response) -> Failure:
+    def _page_was_read(self, response: Response) -> None:
+        """Count a page of which nothing is recorded but that it failed no more."""
+        self._count("oga/pages")
+        with self._catalog.transaction():
+            for url in _asked_urls(response):
+                self._catalog.forget_failures(Stage.PAGE, url)
+
+    def _announce(self, found: ListingPage | CollectionPage, page: int, following: int) -> None:
+        """Count the works of the *following* pages, and of the first, as far as is known."""
+        works = len(found.work_urls)
+        to_come = following * works
+        if found.total is not None:
+            to_come = min(to_come, max(0, found.total - (page + 1) * works))
+        self._count(ANNOUNCED, to_come if page else works + to_come)
+
+    def _not_recognised(self, response: Response, listing: Listing | ArtCollection | None = None) -> Failure:
+        if (
+            isinstance(listing, ArtCollection)
+            and isinstance(response, TextResponse)
+            and WorkPage(response).recognised
+        ):
+            return self._failed(
+                response.url,
+                "not_a_collection",
+                f"the page of a single work; ask for it with -a url={listing.address}",
+            )
         return self._failed(
             response.url,
             "not_recognised",
-            f"a page of {len(response.body)} bytes that is neither a listing nor a work",
+            f"a page of {len(response.body)} bytes that is no listing, no collection and no work",
         )
 
     def _failed(self, url: str, reason: str, detail: str) -> Failure:
@@ -206,3 +314,9 @@ class OgaSpider(Spider):
 def _asked_urls(response: Response) -> tuple[str, ...]:
     """Return where *response* was asked for, and where from it was redirected."""
     return (response.url, *response.meta.get("redirect_urls", ()))
+
+
+def _rows_of(response: Response, listing: Listing | ArtCollection) -> ListingPage | CollectionPage | None:
+    if not isinstance(response, TextResponse):
+        return None
+    return ListingPage(response) if isinstance(listing, Listing) else CollectionPage(response)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from artstore.command import run, talk
-from tests.benchmarks.crawling import crawl
+from tests.benchmarks.crawling import collect, crawl, memory
 from tests.benchmarks.embedding import embed
 from tests.benchmarks.querying import query
 from tests.benchmarks.table import print_table
@@ -20,14 +20,23 @@ from tests.benchmarks.table import print_table
 def main(argv: Sequence[str]) -> int:
     """Run the benchmarks and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--works", type=int, default=300, help="size of the crawled site (default: 300)")
+    parser.add_argument("--works", type=int, default=300, help="size of the site to embed (default: 300)")
+    parser.add_argument("--crawled-works", type=int, default=1500, help="to crawl for speed (default: 1500)")
+    parser.add_argument(
+        "--many-works",
+        type=int,
+        default=20_000,
+        help="to crawl in no more memory than 1,000 (default: 20000)",
+    )
     words = parser.parse_args(argv)
     sys.stdout.write(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
     with tempfile.TemporaryDirectory() as folder:
         data_dir = Path(folder)
         talk("crawling …")
-        print_table("Crawl", crawl(data_dir, words.works))
+        print_table("Crawl", crawl(words.crawled_works))
+        print_table("Crawl: memory", memory(1000, words.many_works))
         talk("embedding …")
+        collect(data_dir, words.works)
         print_table("Embed", embed(data_dir))
         talk("asking …")
         print_table("Ask", query(data_dir, ("vgg16", "colour")))

@@ -5,32 +5,106 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from tests.benchmarks.table import Row, seconds
 from tests.replica import ReplicaServer, build_site
 
+ROUNDS = 5
+"""How often the two spiders take turns; the median counts, on a machine that others use too."""
 
-def crawl(data_dir: Path, works: int) -> list[Row]:
-    """Crawl a site of *works* into *data_dir*, twice."""
-    with ReplicaServer(build_site(works=works)) as server:
-        command = [sys.executable, "-m", "scrapy", "crawl", "oga", "-s", "AUTOTHROTTLE_ENABLED=0"]
-        environment = os.environ | {"OGA_SITE_URL": server.url, "OGA_DATA_DIR": str(data_dir)}
+SCRAPY = [sys.executable, "-m", "scrapy"]
 
-        def run() -> None:
-            subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
 
-        first_s = seconds(run)
-        responses = len(server.requests)
-        server.forget_requests()
-        again_s = seconds(run)
-        again = len(server.requests)
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One crawl in a process of its own."""
+
+    wall_s: float
+    peak_mb: float
+    """The most memory of its largest process."""
+    responses: int
+
+
+def crawl(works: int) -> list[Row]:
+    """Crawl a site of *works*, by turns with the barest spider; then once more with nothing new."""
+    with ReplicaServer(build_site(works=works)) as server, tempfile.TemporaryDirectory() as kept:
+        # The replica draws its art when it is first asked for it.
+        _barest(server)
+        barest, ours = [], []
+        for number in range(ROUNDS):
+            barest.append(_barest(server))
+            with tempfile.TemporaryDirectory() as folder:
+                ours.append(_ours(server, Path(kept if number == 0 else folder)))
+        again = _ours(server, Path(kept))
+    ratio = median(one.wall_s / other.wall_s for one, other in zip(barest, ours, strict=True))
     return [
-        Row(
-            "crawl: pages and files",
-            responses / first_s,
-            "responses/s",
-            f"{responses} in {first_s:.1f} s, start included",
-        ),
-        Row("crawl again, nothing new", again_s, "s", f"{again} requests"),
+        _row("barest Scrapy spider, stock FilesPipeline, default settings", barest),
+        _row("crawl: pages and files, all pipelines but embedding", ours),
+        Row("crawl, speed", ratio, "x the barest", f"median of {ROUNDS} turns, start included"),
+        Row("crawl again, nothing new", again.wall_s, "s", f"{again.responses} requests"),
     ]
+
+
+def collect(data_dir: Path, works: int) -> None:
+    """Crawl a site of *works* into *data_dir*, for others to work with."""
+    with ReplicaServer(build_site(works=works)) as server:
+        _ours(server, data_dir)
+
+
+def memory(few: int, many: int) -> list[Row]:
+    """Crawl two sites that differ only in size, and say what memory that took."""
+    rows = []
+    for works in (few, many):
+        with ReplicaServer(build_site(works=works)) as server, tempfile.TemporaryDirectory() as folder:
+            measured = _ours(server, Path(folder))
+        note = f"{measured.responses:,} responses in {measured.wall_s:.0f} s, the replica's drawing included"
+        rows.append(Row(f"peak memory of a crawl of {works:,} works", measured.peak_mb, "MB", note))
+    return rows
+
+
+def _ours(server: ReplicaServer, data_dir: Path) -> Measured:
+    environment = {"OGA_SITE_URL": server.url, "OGA_DATA_DIR": str(data_dir)}
+    return _measured([*SCRAPY, "crawl", "oga", "-s", "AUTOTHROTTLE_ENABLED=0"], environment, server)
+
+
+def _barest(server: ReplicaServer) -> Measured:
+    spider = Path(__file__).with_name("barest.py")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            *SCRAPY,
+            "runspider",
+            str(spider),
+            "-a",
+            f"site={server.url}",
+            "-s",
+            f"FILES_STORE={folder}",
+        ]
+        return _measured(command, {}, server, cwd=folder)
+
+
+def _measured(
+    command: Sequence[str], environment: dict[str, str], server: ReplicaServer, cwd: str | None = None
+) -> Measured:
+    server.forget_requests()
+    usage = []
+
+    def run() -> None:
+        process = subprocess.Popen(command, env=os.environ | environment, cwd=cwd, stderr=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, command)
+        usage.append(used)
+
+    wall_s = seconds(run)
+    return Measured(wall_s, usage[0].ru_maxrss / 1024, len(server.requests))
+
+
+def _row(what: str, measured: Sequence[Measured]) -> Row:
+    rates = [one.responses / one.wall_s for one in measured]
+    return Row(what, median(rates), "responses/s", f"{measured[0].responses:,} responses")

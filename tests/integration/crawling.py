@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.replica import ReplicaFile, ReplicaServer, ReplicaWork, Site
+from tests.replica.site import WorkFault
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,6 +97,12 @@ def changed(site: Site, change: Callable[[ReplicaFile], ReplicaFile]) -> Site:
     return Site.of(site.seed, works, {name: change(file) for name, file in site.files.items()})
 
 
+def with_fault(site: Site, fault: WorkFault, *paths: str) -> Site:
+    """The site with something wrong with the pages of these works."""
+    works = tuple(replace(work, fault=fault) if work.path in paths else work for work in site.works)
+    return Site.of(site.seed, works, site.files, site.modified_at, site.next_index)
+
+
 def healed(site: Site) -> Site:
     """The site once everything that ails the server is mended; bytes that are bad stay bad."""
     return changed(site, lambda file: replace(file, fault=None, claimed_bytes=None))
@@ -124,6 +131,11 @@ class Crawled:
         """The files that a crawl for 2D art can have, each once."""
         listed = {file.name: file for work in self.works for file in work.listed_files}
         return [file for file in listed.values() if file.fault not in NEVER_WHOLE]
+
+    def path_of(self, file: ReplicaFile) -> str:
+        """Where *file* lies below `files/`, as the catalog says."""
+        [(path,)] = self.rows("SELECT path FROM files WHERE url = ?", self.server.url + file.url_path)
+        return str(path)
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         return rows(self.data_dir, sql, *parameters)

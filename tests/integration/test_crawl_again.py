@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.crawling import Crawled, bytes_below, changed, crawl, interrupted_crawl, is_2d, rows
 from tests.integration.test_crawl_files import TRIED_THREE_TIMES
-from tests.replica import ReplicaServer, build_site
+from tests.replica import ReplicaServer, Site, build_site
 from tests.replica.site import FILES_PATH, Content
 
 KEYS = {
@@ -167,7 +167,10 @@ class Undisturbed:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Undisturbed]:
     data_dir = tmp_path_factory.mktemp("undisturbed") / "data"
-    with ReplicaServer(build_site(works=44), latency_s=0.04) as server:
+    site = build_site(works=45)
+    # Of two names that differ in case, the first that comes is the plain one: here it must not matter which that is.
+    works = tuple(work for work in site.works if work.slug != "elements-breeze")
+    with ReplicaServer(Site.of(site.seed, works, site.files), latency_s=0.04) as server:
         done = crawl(server.url, data_dir)
         assert done.returncode == 0, done.stderr
         assert len(server.requests) > 100

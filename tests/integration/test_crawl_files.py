@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections import Counter
 from io import BytesIO
@@ -27,8 +28,6 @@ NASTY = (
     "GAME UI - SIMPLE OUTLINE [CIRCLES] .zip",
     "Автомат.png",
     "死神_Mask_16x18_0.png",
-    "AIR.png",
-    "air.png",
     "{52546311-6BFF-432B-B0E9-AC73AA107A50}.png",
     "luna;sol.fla_.1_0.png",
     "Animacion poxelart 1 (25).PNG",
@@ -41,9 +40,12 @@ TRIED_THREE_TIMES = {
 }
 
 
+TWINS = {"AIR.png", "air.png"}
+
+
 def is_plain(file: ReplicaFile) -> bool:
     """Whether the name may stay as it is on every disk."""
-    return not FORBIDDEN_ON_WINDOWS & set(file.name)
+    return not FORBIDDEN_ON_WINDOWS & set(file.name) and file.name not in TWINS
 
 
 def zips(crawled: Crawled) -> list[ReplicaFile]:
@@ -65,13 +67,45 @@ def test_a_nasty_name_is_decoded_exactly_once(crawled: Crawled, name: str) -> No
     assert stored.read_bytes() == crawled.site.file(name).content
 
 
-def test_a_name_that_windows_forbids_lies_where_the_catalog_says(crawled: Crawled) -> None:
+def test_a_name_that_some_disk_does_not_take_lies_where_the_catalog_says(crawled: Crawled) -> None:
     unsafe = [file for file in crawled.whole_files if not is_plain(file)]
-    assert unsafe
+    assert {file.name for file in unsafe} > TWINS
     for file in unsafe:
-        [(path,)] = crawled.rows("SELECT path FROM files WHERE url = ?", crawled.server.url + file.url_path)
+        path = crawled.path_of(file)
         assert not FORBIDDEN_ON_WINDOWS & set(path)
         assert (crawled.data_dir / "files" / path).read_bytes() == file.content
+
+
+def test_no_two_files_of_a_crawl_would_meet_on_a_disk_that_folds_case(crawled: Crawled) -> None:
+    lying = [path for folder in ("files", "unpacked") for path in bytes_below(crawled.data_dir / folder)]
+    assert len({path.lower() for path in lying}) == len({path.upper() for path in lying}) == len(lying)
+    twins = {crawled.path_of(crawled.site.file(name)) for name in TWINS}
+    assert len(twins & TWINS) == 1
+    assert any(re.fullmatch(r"air~[0-9a-f]{10}\.png", path, re.IGNORECASE) for path in twins)
+
+
+@pytest.mark.parametrize("names", [("AIR.png", "air.png"), ("air.png", "AIR.png")])
+def test_names_that_differ_in_case_keep_apart_in_whatever_order_they_come(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    site = build_site(works=8)
+    pages = {file.name: work.path for work in site.works for file in work.files}
+    with ReplicaServer(site) as server:
+        for name in names:
+            assert crawl(server.url, tmp_path, "-a", f"url={pages[name]}").returncode == 0
+        listed = "SELECT url, path, sha256 FROM files ORDER BY url"
+        found = rows(tmp_path, listed)
+        paths = {unquote(url).rpartition("/")[2]: path for url, path, _ in found}
+        server.forget_requests()
+        # What was recorded is what the pages still say: nothing has changed, and nothing is fetched again.
+        for name in reversed(names):
+            done = crawl(server.url, tmp_path, "-a", f"url={pages[name]}", OGA_RECRAWL_AFTER_DAYS="0")
+            assert done.returncode == 0, done.stderr
+        assert not [target for _, target in server.requests if target.startswith(FILES_PATH)]
+    assert rows(tmp_path, listed) == found
+    assert paths[names[0]] == names[0]
+    assert paths[names[1]].lower() not in {names[0].lower(), names[1].lower()}
+    assert bytes_below(tmp_path / "files") == {paths[name]: site.file(name).content for name in names}
 
 
 def test_previews_and_attachments_of_comments_are_not_art(crawled: Crawled) -> None:
@@ -202,7 +236,7 @@ def test_every_loose_picture_is_catalogued(crawled: Crawled) -> None:
     loose = {path for (path,) in crawled.rows("SELECT path FROM images WHERE member IS NULL")}
     spoilt = {"fault-noise.png", "fault-cut.png"}
     assert loose == {
-        f"files/{file.name}"
+        f"files/{crawled.path_of(file)}"
         for file in crawled.whole_files
         if file.mime.startswith("image/") and file.mime != "image/svg+xml" and file.name not in spoilt
     }

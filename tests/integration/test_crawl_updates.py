@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -152,3 +154,21 @@ def test_several_searches_are_read_in_one_crawl(server: ReplicaServer, tmp_path:
         "figures",
         "lanterns",
     ]
+
+
+def test_a_listing_that_grows_while_it_is_read_is_read_to_its_new_end(tmp_path: Path) -> None:
+    with ReplicaServer(build_site(works=72), latency_s=0.02) as server:
+
+        def publish_once_the_works_are_read() -> None:
+            while not any(target.startswith("/content/") for _, target in server.requests):
+                time.sleep(0.005)
+            server.publish(30)
+
+        publisher = Thread(target=publish_once_the_works_are_read)
+        publisher.start()
+        done = crawl(server.url, tmp_path, "-a", "art_type=all")
+        publisher.join()
+        assert done.returncode == 0, done.stderr
+        listings = [target for _, target in server.requests if target.startswith("/art-search")]
+        assert len(listings) == len({*listings}) == 5
+        assert rows(tmp_path, "SELECT count(*) FROM works") == [(102,)]

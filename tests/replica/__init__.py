@@ -11,7 +11,7 @@ Routes
                             may recognise
     /latest/rss.xml         the 24 newest works
     /content/SLUG           a work; /node/NUMBER is the same work
-    /content/COLLECTION     the works in a collection, newest first, 24 a page; its markup is a guess
+    /content/COLLECTION     the works in a collection, newest first, 24 a page; its markup is inferred
     /sites/default/files/   files; below it `styles/` thumbnails, `license_images/`, `archive/` (of a comment), `moved/`,
                             `elsewhere/` and `loop/` (of redirects), `large/<megabytes>mb.bin` (made while it is sent)
     /challenge/             what a browser loads and a crawl does not need: `tests.replica.challenge.RESOURCES`

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PAGE_SIZES = (24, 48, 72, 96, 120, 144)
 
+EMPTY = '<div class="view-empty"><em>This collection is empty.</em></div>'
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -227,15 +229,21 @@ def listing_page(works: Sequence[ReplicaWork], path: str, text: str, base: str) 
 def collection_page(works: Sequence[ReplicaWork], collection: Collection, text: str, base: str) -> str:
     """`/content/COLLECTION`: the works in it, newest first, 24 a page.
 
-    A guess: no page of a collection is among what is known of the site. Rows are those of a listing.
+    Inferred: the node, its columns and its view are as in the modules that the site has published, rows are those of a
+    listing; no page of a collection was ever seen.
     """
     query = Query.parse(text).page_only
     hits = found([work for work in works if collection in work.collections], query)
     title = field("title", "ds", "", [f"<h2>{escape(collection.title)}</h2>"], ' property="dc:title"')
+    shown = rows_and_pager(hits, collection.path, query, base)
+    view = (
+        '<div class="view view-collected-art view-id-collected_art view-display-id-block_1">\n'
+        f"{shown or EMPTY}</div>"
+    )
     main = (
-        f'<div about="{collection.path}" class="ds-1col node node-art-collection view-mode-full clearfix ">\n{title}\n'
-        '<div class="view view-collection view-id-collection view-display-id-collection_art">\n'
-        f"{rows_and_pager(hits, collection.path, query, base)}</div></div>"
+        f'<div about="{collection.path}" class="ds-2col-stacked node node-art-collection view-mode-full clearfix ">\n'
+        f'<div class="group-header">{title}</div>\n<div class="group-right right-column">'
+        f'<div id="block-views-collected-art-block-1" class="block block-views">{view}</div></div></div>'
     )
     head = f'<link rel="canonical" href="{base}{collection.path}" />\n'
     return framed(collection.title, "page-node page-node- node-type-art-collection", main, head)

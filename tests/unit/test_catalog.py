@@ -19,8 +19,9 @@ from artstore.catalog import Catalog
 from artstore.errors import Mismatch, NotReady, NotWritten
 from artstore.ledger import Ledger
 from artstore.library import Library
+from artstore.migrations import migrations
+from artstore.schema import LATEST
 from artstore.models import Failure, FileLink, FileState, Findings, Licence, Stage, StoredFile, Work
-from artstore.schema import migrations
 from artstore.settings import Settings
 from tests.unit.conftest import a_link, a_work, an_image
 
@@ -161,6 +162,39 @@ def test_pages_that_were_read_before_there_were_previews_are_read_in_full_once_m
         catalog.record_validators("u", '"f"', None)
     with Catalog(settings.catalog_path) as catalog:
         assert rows(catalog, "SELECT etag FROM works") == [('"f"',)]
+
+
+def test_files_that_would_meet_on_some_disks_keep_their_paths_when_the_catalog_learns_of_it(
+    settings: Settings,
+) -> None:
+    paths = ["b.png", "Foo.png", "foo.png", "FOO.png", "ß.png"]
+    settings.data_dir.mkdir()
+    with closing(sqlite3.connect(settings.catalog_path)) as old, old:
+        migrations.apply(Database(old), stop_before="m007_files_folded")
+        old.executemany(
+            "INSERT INTO files (url, path, name, state) VALUES (?, ?, 'n', 'pending')",
+            [(a_link(path).url, path) for path in paths],
+        )
+    with Catalog(settings.catalog_path) as catalog:
+        assert rows(catalog, "SELECT path, folded FROM files ORDER BY file_id") == [
+            ("b.png", "b.png"),
+            ("Foo.png", "foo.png"),
+            ("foo.png", "foo.png?foo.png"),
+            ("FOO.png", "foo.png?FOO.png"),
+            ("ß.png", "ss.png"),
+        ]
+        before = rows(catalog, "SELECT file_id, path, folded FROM files ORDER BY file_id")
+        record(catalog, a_work("Sword", *map(a_link, paths)))
+        assert rows(catalog, "SELECT file_id, path, folded FROM files ORDER BY file_id") == before
+
+
+def test_a_path_that_another_file_has_meanwhile_is_not_written(catalog: Catalog) -> None:
+    record(catalog, a_work("Sword", a_link("Foo.png")))
+    with pytest.raises(NotWritten, match=r"foo\.png.* was given to another file"):
+        record(catalog, a_work("Shield", a_link("a.png"), a_link("foo.png"), tags=("oak",)))
+    assert rows(catalog, "SELECT title FROM works") == [("Sword",)]
+    assert rows(catalog, "SELECT path FROM files") == [("Foo.png",)]
+    assert rows(catalog, "SELECT count(*) FROM tags") == [(0,)]
 
 
 def test_tags_named_twice_on_a_page_count_once(catalog: Catalog) -> None:
@@ -397,6 +431,10 @@ def test_a_reader_sees_the_last_whole_state_while_another_writes(
             catalog.record_work(a_work("Shield"))
             assert rows(reader, "SELECT title FROM works") == [("Sword",)]
         assert rows(reader, "SELECT count(*) FROM works") == [(2,)]
+
+
+def test_the_last_migration_is_known_without_loading_them() -> None:
+    assert [migration.name for migration in migrations.pending(Database(memory=True))][-1] == LATEST
 
 
 def test_a_catalog_of_a_newer_version_is_refused(settings: Settings) -> None:

@@ -13,7 +13,7 @@ import pytest
 from sqlite_utils import Database
 
 import search
-from artstore.schema import migrations
+from artstore.migrations import migrations
 from artstore.settings import Settings, env_name
 from embedder.__main__ import parser as embedder_parser
 from ogaspider.reasons import REASONS

@@ -151,6 +151,41 @@ def test_names_that_are_no_utf8_are_kept_apart(tmp_path: Path, catalog: Catalog,
     assert [entry.pictures for entry in add(Path(os.fsdecode(folder)), catalog, settings)] == [0, 0, 0]
 
 
+def test_names_that_differ_in_case_are_kept_apart_for_ever(
+    tmp_path: Path, catalog: Catalog, settings: Settings
+) -> None:
+    (tmp_path / "Art" / "Sub").mkdir(parents=True)
+    (tmp_path / "Art" / "sub").mkdir()
+    originals = {"Foo.png": png(1), "foo.png": png(2), "Sub/x.png": png(3), "sub/x.png": png(4)}
+    for name, content in originals.items():
+        (tmp_path / "Art" / name).write_bytes(content)
+    if len(list((tmp_path / "Art").iterdir())) < 4:
+        pytest.skip("this disk itself takes them for one")
+    paths = [entry.path for entry in add(tmp_path / "Art", catalog, settings)]
+    assert len({path.lower() for path in paths}) == 4
+    assert {"added/Art/Foo.png", "added/Art/Sub/x.png"} < set(paths)
+    lying = snapshot(settings.files_dir)
+    assert sorted(lying.values()) == sorted(originals.values())
+    assert lying["added/Art/Foo.png"] == originals["Foo.png"]
+    (tmp_path / "Art" / "FOO.png").write_bytes(png(5))
+    again = add(tmp_path / "Art", catalog, settings)
+    assert {entry.path for entry in again if not entry.pictures} == set(paths)
+    assert [entry.pictures for entry in again] == [1, 0, 0, 0, 0]
+    assert snapshot(settings.files_dir).items() > lying.items()
+
+
+def test_folders_whose_names_differ_in_case_are_two_works_with_files_of_their_own(
+    tmp_path: Path, catalog: Catalog, settings: Settings
+) -> None:
+    for seed, folder in enumerate((tmp_path / "one" / "Art", tmp_path / "two" / "art")):
+        folder.mkdir(parents=True)
+        (folder / "sword.png").write_bytes(png(seed))
+        assert [entry.pictures for entry in add(folder, catalog, settings)] == [1]
+    lying = snapshot(settings.files_dir)
+    assert sorted(lying.values()) == sorted([png(0), png(1)])
+    assert len({path.lower() for path in lying}) == 2
+
+
 def test_a_backslash_is_no_folder_here(tmp_path: Path, catalog: Catalog, settings: Settings) -> None:
     (tmp_path / "art" / "a").mkdir(parents=True)
     (tmp_path / "art" / "a" / "b.png").write_bytes(png(1))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artstore.errors import UsageError
-from artstore.names import MAX_NAME_BYTES, marked, path_of_url, safe_path, series_of
+from artstore.names import MAX_NAME_BYTES, folded, marked, path_of_url, safe_path, series_of
 
 BASE = "https://opengameart.org/sites/default/files/"
 FORBIDDEN = set('<>:"|?*\\/') | {chr(code) for code in range(32)} | {"\x7f"}
@@ -94,6 +94,48 @@ def test_a_changed_name_keeps_its_suffix_and_gets_a_mark() -> None:
     assert re.fullmatch(r"8_31~[0-9a-f]{10}\.mp3", of("8%3A31.mp3"))
     assert marked("folder/a.png", "x") == marked("folder/a.png", "x") != marked("folder/a.png", "y")
     assert re.fullmatch(r"folder/a~[0-9a-f]{10}\.png", marked("folder/a.png", "x"))
+
+
+@pytest.mark.parametrize("name", ["a~0123456789.png", "a~ABCDEF0123.PNG", "a~01234\u200b56789.png"])
+def test_a_name_that_some_disk_takes_for_a_marked_one_is_marked_itself(name: str) -> None:
+    assert re.search(r"~[0-9a-f]{10}\.png$", of(quote(name)), re.IGNORECASE)
+    assert of(quote(name)) != name
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Foo.PNG", "foo.png"),
+        ("Sub/x.png", "sub/X.png"),
+        ("Жук.png", "жУК.png"),
+        ("é.png", "É.png"),
+        ("e\u0301.png", "\u00c9.png"),
+        ("straße.png", "STRASSE.png"),
+        ("straße.png", "\u017ftra\u1e9ee.png"),
+        ("ΟΔΟΣ.png", "οδος.png"),
+        ("İ.png", "i̇.png"),
+        ("\u0131.png", "I.png"),
+        ("\u212a.png", "k.png"),
+        ("a\u200db.png", "ab.png"),
+        ("🖤\ufe0f.png", "🖤.png"),
+    ],
+)
+def test_names_that_some_disk_takes_for_one_are_equal_when_folded(one: str, other: str) -> None:
+    assert folded(one) == folded(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("a.png", "b.png"), ("é.png", "e.png"), ("0.png", "O.png"), ("²", "2")]
+)
+def test_names_that_only_look_alike_are_not_equal_when_folded(one: str, other: str) -> None:
+    assert folded(one) != folded(other)
+
+
+@given(st.text(max_size=20))
+def test_folding_forgets_case_and_composition_and_nothing_is_left_to_fold(text: str) -> None:
+    forms = [text.lower(), text.upper(), text.casefold(), folded(text)]
+    forms += [unicodedata.normalize(form, text) for form in ("NFC", "NFD")]
+    assert {folded(form) for form in forms} == {folded(text)}
 
 
 def test_composed_and_decomposed_letters_stay_apart() -> None:

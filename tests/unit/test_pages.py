@@ -17,9 +17,11 @@ import pytest
 from scrapy.http import HtmlResponse
 
 from artstore.models import FileLink, Licence
-from ogaspider.pages import ListingPage, WorkPage
+from ogaspider.listings import CollectionPage, ListingPage
+from ogaspider.pages import WorkPage
 from tests.replica import ReplicaWork, build_site, pages
-from tests.replica.listing import listing_page
+from tests.replica.listing import collection_page, listing_page
+from tests.replica.site import Collection
 
 BASE = "https://opengameart.org"
 
@@ -229,6 +231,79 @@ def test_what_is_no_listing_is_not_recognised(html: str) -> None:
 
 def test_another_view_of_the_same_works_is_not_the_listing() -> None:
     assert not listing(path="/latest").recognised
+
+
+# Collections.
+
+
+LARGER_SITE = build_site(works=120)
+
+
+@pytest.mark.parametrize("collection", LARGER_SITE.collections.values(), ids=lambda each: each.slug)
+def test_a_collection_names_its_works_and_the_last_page(collection: Collection) -> None:
+    works = LARGER_SITE.works
+    shown = [
+        CollectionPage(response(collection_page(works, collection, f"page={page}", BASE), collection.path))
+        for page in range(2)
+    ]
+    wanted = [BASE + work.path for work in works[::-1] if collection in work.collections]
+    assert 24 < len(wanted) <= 48
+    assert [page.recognised for page in shown] == [True, True]
+    assert [url for page in shown for url in page.work_urls] == wanted
+    assert [page.last_page for page in shown] == [1, 0]
+    assert [page.total for page in shown] == [len(wanted)] * 2
+
+
+def collection(view: str, node: str = "node node-art-collection view-mode-full") -> CollectionPage:
+    """A collection in which stands *view*."""
+    return CollectionPage(
+        response(f"<div id='right'><div class='{node}'><div class='view'>{view}</div></div></div>")
+    )
+
+
+ROW = '<div class="node node-art view-mode-art_preview"><b class="art-preview-title"><a href="/content/a">A</a></b></div>'
+BARE_ROW = '<div class="views-row art-previews-inline"><b class="art-preview-title"><a href="/content/a">A</a></b></div>'
+
+
+@pytest.mark.parametrize(
+    ("view", "recognised", "urls"),
+    [
+        (ROW, True, [f"{BASE}/content/a"]),
+        (BARE_ROW, True, [f"{BASE}/content/a"]),
+        (ROW + ROW, True, [f"{BASE}/content/a"]),
+        ('<div class="view-empty"><em>This collection is empty.</em></div>', True, []),
+        ("", False, []),
+        ('<div class="views-row"><a href="/content/a">A</a></div>', False, []),
+        # There is more, and no telling where.
+        (
+            f'{ROW}<ul class="pager"><li class="pager-next"><a href="?page=0,1">next</a></li></ul>',
+            False,
+            None,
+        ),
+        (f'{ROW}<ul class="pager"><li class="pager-next"><a href="#more">next</a></li></ul>', False, None),
+        (
+            f'{ROW}<ul class="pager"><li class="pager-previous"><a href="?page=0">back</a></li></ul>',
+            True,
+            None,
+        ),
+    ],
+)
+def test_a_collection_is_recognised_by_its_works_or_by_saying_that_it_has_none(
+    view: str, urls: list[str] | None, *, recognised: bool
+) -> None:
+    shown = collection(view)
+    assert shown.recognised == recognised
+    assert urls is None or shown.work_urls == urls
+
+
+def test_rows_on_the_page_of_a_work_make_it_no_collection() -> None:
+    assert collection(ROW, node="a node of another name").recognised
+    assert not collection(ROW, node="node node-art view-mode-full").recognised
+
+
+@pytest.mark.parametrize("html", [pages.BACK_SOON, "", pages.message_page("Access denied", "No.")])
+def test_what_is_no_collection_is_not_recognised(html: str) -> None:
+    assert not CollectionPage(response(html)).recognised
 
 
 # The same on what is known of the real pages; every value was read off the file by a person.

@@ -240,7 +240,7 @@ def test_a_collection_lists_its_works_on_pages(server: ReplicaServer) -> None:
         wanted = [work.path for work in server.site.works[::-1] if collection in work.collections]
         assert len(wanted) > 24
         first, second = (page(server, f"{collection.path}{query}") for query in ("", "?page=1"))
-        assert listed(first.css(".view-id-collection")[0]) + listed(second) == wanted
+        assert listed(first.css(".view-id-collected_art")[0]) + listed(second) == wanted
         assert first.css('[property="dc:title"] h2::text').getall()[0] == collection.title
         assert f"Displaying 1 - 24 of {len(wanted)}" in first.css(".view-header::text").get("")
         assert first.css("li.pager-next a::attr(href)").get() == f"{collection.path}?page=1"

@@ -10,6 +10,11 @@ marsh-tiles         by several members; seen by one who is logged in; a long tex
 the-lost-choir      files held back; licences that nobody knows
 broken-lantern      tags that nobody closed
 paper-boats-0       asked for by number; no facts, no files, its title in the head alone
+
+Pages of collections have not been seen: these are put together from the modules that the site has published.
+
+things-on-a-stove   the first of three pages; another collection in it; comments with a pager of their own
+cc0-wetlands        a later page of another markup: a grid, and a pager that only leads on
 """
 
 from pathlib import Path
@@ -19,7 +24,8 @@ import pytest
 from scrapy.http import HtmlResponse
 
 from artstore.models import FileLink, Licence
-from ogaspider.pages import ListingPage, WorkPage
+from ogaspider.listings import CollectionPage, ListingPage
+from ogaspider.pages import WorkPage
 
 PAGES = Path(__file__).parents[1] / "pages"
 BASE = "https://opengameart.org"
@@ -39,6 +45,10 @@ LISTINGS = {
     "listing-beyond-the-last": "/art-search-advanced?items_per_page=24&page=51",
     "listing-of-one-page": "/art-search-advanced?items_per_page=144",
 }
+COLLECTIONS = {
+    "things-on-a-stove": "/content/things-on-a-stove?page=0",
+    "cc0-wetlands": "/content/cc0-wetlands?page=3",
+}
 OTHERS = {
     "page-not-found": "/content/a-kettle-that-never-was",
     "access-denied": "/node/70108",
@@ -47,7 +57,7 @@ OTHERS = {
 
 
 def saved(name: str) -> HtmlResponse:
-    path = (WORKS | LISTINGS | OTHERS)[name]
+    path = (WORKS | LISTINGS | COLLECTIONS | OTHERS)[name]
     return HtmlResponse(BASE + path, body=(PAGES / f"{name}.html").read_bytes(), encoding="utf-8")
 
 
@@ -60,19 +70,24 @@ def listings(field: str) -> dict[str, Any]:
     return {name: getattr(ListingPage(saved(name)), field) for name in LISTINGS}
 
 
+def collections(field: str) -> dict[str, Any]:
+    return {name: getattr(CollectionPage(saved(name)), field) for name in COLLECTIONS}
+
+
 def each(value: object) -> dict[str, Any]:
     """The same of every work, for those that say nothing else."""
     return dict.fromkeys(WORKS, value)
 
 
 def test_every_saved_page_is_read_by_these_tests() -> None:
-    assert {path.stem for path in PAGES.iterdir()} == {*WORKS, *LISTINGS, *OTHERS}
+    assert {path.stem for path in PAGES.iterdir()} == {*WORKS, *LISTINGS, *COLLECTIONS, *OTHERS}
 
 
-@pytest.mark.parametrize("name", [*WORKS, *LISTINGS, *OTHERS])
-def test_a_page_is_a_work_or_a_listing_or_neither(name: str) -> None:
+@pytest.mark.parametrize("name", [*WORKS, *LISTINGS, *COLLECTIONS, *OTHERS])
+def test_a_page_is_a_work_or_a_listing_or_a_collection_or_nothing(name: str) -> None:
     page = saved(name)
-    assert (WorkPage(page).recognised, ListingPage(page).recognised) == (name in WORKS, name in LISTINGS)
+    recognised = [kind(page).recognised for kind in (WorkPage, ListingPage, CollectionPage)]
+    assert recognised == [name in WORKS, name in LISTINGS, name in COLLECTIONS]
 
 
 def test_the_url() -> None:
@@ -376,3 +391,27 @@ def test_the_works_of_a_listing() -> None:
         "listing-beyond-the-last": [],
         "listing-of-one-page": [f"{BASE}/content/paper-boats-0"],
     }
+
+
+# Collections.
+
+
+def test_the_works_of_a_collection() -> None:
+    # Its own alone: none of the column on the left, of its description, of its comments, of what it is made of.
+    assert collections("work_urls") == {
+        "things-on-a-stove": [f"{BASE}/content/copper-kettle", f"{BASE}/content/%D1%87%D0%B0%D0%B9"],
+        "cc0-wetlands": [f"{BASE}/content/marsh-tiles", f"{BASE}/content/paper-boats-0"],
+    }
+
+
+def test_the_collections_in_a_collection() -> None:
+    assert collections("inner_urls") == {"things-on-a-stove": [f"{BASE}/content/pots"], "cc0-wetlands": []}
+
+
+def test_the_last_page_of_a_collection_as_far_as_its_pager_leads() -> None:
+    # The pager of the comments leads further.
+    assert collections("last_page") == {"things-on-a-stove": 2, "cc0-wetlands": 4}
+
+
+def test_the_total_of_a_collection_that_does_not_tell_it() -> None:
+    assert collections("total") == {"things-on-a-stove": None, "cc0-wetlands": None}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from artstore.errors import UsageError
 from artstore.licences import KNOWN
-from ogaspider.urls import ARGUMENTS, ART_TYPES, LICENCE_NUMBERS, Listing, Query
+from ogaspider.urls import ARGUMENTS, ART_TYPES, LICENCE_NUMBERS, ArtCollection, Listing, Query
 from tests.replica import words
 
 SITE = "https://opengameart.org"
@@ -78,6 +79,25 @@ def test_max_pages_is_a_number_or_no_limit(given: str, expected: int | None) -> 
         ),
         ({"url": f"{SITE}/art-search-advanced"}, "the page of a work is needed"),
         ({"url": "/content/x,/forumtopic/y"}, "url=/forumtopic/y: the page of a work"),
+        ({"collection": f"{SITE}/users/ada"}, "collection=.*/users/ada: the page of a collection is needed"),
+        ({"collection": "https://example.org/content/x"}, "the page of a collection is needed, https://open"),
+        (
+            {"since": "yesterday"},
+            "since=yesterday: a day such as 2024-05-01, or an age such as 30d, 12h or 2w",
+        ),
+        ({"since": "2024-13-01"}, "since=2024-13-01: a day such as"),
+        ({"since": "1.5d"}, "since=1.5d: a day such as"),
+        ({"since": "30"}, "since=30: a day such as"),
+        ({"since": "-30d"}, "since=-30d: a day such as"),
+        ({"since": "3y"}, "since=3y: a day such as"),
+        ({"since": "9999999w"}, "since=9999999w: a day such as"),
+        ({"since": "9" * 40 + "d"}, "since=9+d: a day such as"),
+        ({"since": "0001-01-01"}, "since=0001-01-01: a day such as"),
+        ({"since": "30d", "sort": "views"}, "sort=views: with since= the newest works come first"),
+        ({"since": "30d", "mode": "update"}, "mode=update reads as far as .* since= as far as a date"),
+        ({"since": "30d", "collection": "x"}, "collection= names what is to be read"),
+        ({"since": "30d", "url": "/content/x"}, "url= names what is to be read"),
+        ({"since": "30d", "node": "12"}, "node= names what is to be read"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused_with_what_can(arguments: dict[str, str], said: str) -> None:
@@ -192,6 +212,75 @@ def test_works_are_named_by_number_too() -> None:
         f"{SITE}/node/12",
     )
     assert query(node="12").listings == ()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "things-on-a-stove",
+        "/content/things-on-a-stove",
+        "content/things-on-a-stove",
+        f"{SITE}/content/things-on-a-stove",
+        "http://OpenGameArt.org/content/things-on-a-stove?page=3#comment-1",
+        "things-on-a-stove?page=3",
+        " things-on-a-stove , /content/things-on-a-stove,",
+    ],
+)
+def test_the_address_of_a_collection_has_one_form_and_so_have_its_pages(given: str) -> None:
+    (found,) = query(collection=given).collections
+    assert found.label == "/content/things-on-a-stove"
+    assert [found.url(page) for page in (0, 2)] == [
+        f"{SITE}/content/things-on-a-stove?page=0",
+        f"{SITE}/content/things-on-a-stove?page=2",
+    ]
+
+
+def test_collections_stay_in_order_and_encoded_and_no_search_is_made_beside_them() -> None:
+    asked = query(collection="/node/70120, болото", url="/content/sword", query="fire")
+    assert asked.collections == (
+        ArtCollection(f"{SITE}/node/70120"),
+        ArtCollection(f"{SITE}/content/%D0%B1%D0%BE%D0%BB%D0%BE%D1%82%D0%BE"),
+    )
+    assert asked.urls == (f"{SITE}/content/sword",)
+    assert asked.listings == ()
+    assert query(collection="x").listings == ()
+
+
+A_DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("2024-05-01", datetime(2024, 4, 30)), (" 2024-03-01 ", datetime(2024, 2, 29)), ("", None)],  # noqa: DTZ001
+)
+def test_since_a_day_is_since_the_day_before_as_nobody_knows_the_zone(
+    given: str, expected: datetime | None
+) -> None:
+    assert query(since=given).since == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "age"),
+    [
+        ("30d", timedelta(days=30)),
+        ("12h", timedelta(hours=12)),
+        ("2W", timedelta(weeks=2)),
+        ("0d", timedelta(0)),
+    ],
+)
+def test_since_an_age_is_counted_from_now_and_a_day_more(given: str, age: timedelta) -> None:
+    found = query(since=given).since
+    assert found is not None
+    assert found.tzinfo is None
+    late = datetime.now(UTC).replace(tzinfo=None) - age - A_DAY - found
+    assert timedelta(0) <= late < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("given", [{}, {"sort": "created"}, {"mode": "all", "query": "a;b"}])
+def test_since_a_date_the_newest_come_first_in_every_search(given: dict[str, str]) -> None:
+    asked = query(since="2024-05-01", **given)
+    assert {(listing.sort, listing.ascending) for listing in asked.listings} == {("created", False)}
+    assert query(**given).since is None
 
 
 @pytest.mark.parametrize("given", [{"sort": "size"}, {"mode": "fast"}, {"node": "x"}, {"node": "0"}])

@@ -135,3 +135,21 @@ def test_a_newer_form_of_a_file_that_could_not_be_had_is_asked_for_again(
     assert visits.validators(SWORD.url) is None
     record(catalog, SWORD, "a.png")
     assert not visits.is_due(SWORD.url)
+
+
+def test_when_a_work_was_posted_is_known_of_those_that_have_a_date(catalog: Catalog, visits: Visits) -> None:
+    posted_at = datetime(2013, 1, 31, 8, 6)  # noqa: DTZ001 - the site does not say which zone
+    record(catalog, a_work("Sword", posted_at=posted_at))
+    record(catalog, a_work("Axe"))
+    assert visits.posted_at(SWORD.url) == posted_at
+    assert visits.posted_at(a_work("Axe").url) is None
+    assert visits.posted_at("https://opengameart.org/content/never-seen") is None
+
+
+def test_pages_of_a_collection_that_failed_are_not_asked_for_as_works(
+    catalog: Catalog, visits: Visits
+) -> None:
+    site = "https://opengameart.org"
+    fail(catalog, Stage.PAGE, f"{site}/content/sword")
+    fail(catalog, Stage.PAGE, f"{site}/content/my-shelf?page=0")
+    assert visits.failed_pages(site) == [f"{site}/content/sword"]

@@ -1,0 +1,48 @@
+"""Elements of a page, by what they are called, and what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from lxml.cssselect import CSSSelector
+from scrapy.http import TextResponse
+
+
+@cache
+def _compiled(css: str) -> CSSSelector:
+    return CSSSelector(css, translator="html")
+
+
+def select(roots: Iterable[Any], css: str) -> list[Any]:
+    """Return the elements of lxml in *roots* that *css* means."""
+    return [element for root in roots for element in _compiled(css)(root)]
+
+
+def attribute(elements: list[Any], name: str) -> str:
+    """Return the attribute *name* of the first of *elements* that has it."""
+    return next((element.get(name) for element in elements if element.get(name)), "")
+
+
+def text_of(elements: list[Any]) -> str:
+    """Return the text of the first of *elements*, blanks folded."""
+    return " ".join("".join(elements[0].itertext(with_tail=False)).split()) if elements else ""
+
+
+def texts_of(elements: list[Any]) -> tuple[str, ...]:
+    """Return the texts of *elements*, each once, without the empty ones."""
+    return tuple(dict.fromkeys(text for element in elements if (text := text_of([element]))))
+
+
+def absolute(response: TextResponse, href: str) -> str | None:
+    """Return *href* as an absolute address, or None if it leads to no page: people type those of authors themselves."""
+    href = href.strip()
+    try:
+        # Most are absolute; to join them takes longer than to find them.
+        url = href if href.startswith(("https://", "http://")) else response.urljoin(href) if href else ""
+        is_page = urlsplit(url).scheme in {"http", "https"}
+    except ValueError:
+        return None
+    return url if is_page else None
