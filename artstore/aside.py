@@ -14,10 +14,11 @@ import signal
 import struct
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, Self, TypeVar, cast
 
 from artstore.command import hush_decoders
 from artstore.errors import OgaError
@@ -27,6 +28,9 @@ Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
 _ROOT = Path(__file__).resolve().parents[1]
+
+QUESTIONS_AHEAD = 8
+"""Of each process: with the next one in its pipe, it need not wait until who asks has time for its answer."""
 
 _LENGTH = struct.Struct("!I")
 """Before each pickle, in both directions."""
@@ -41,53 +45,110 @@ class Aside:
 
     def __init__(self, settings: Settings, count: int, niceness: int = 0) -> None:
         self._greeting = (replace(settings, data_dir=settings.data_dir.absolute()), niceness)
-        self._places = asyncio.Semaphore(count)
-        self._idle: list[Process] = []
+        self._count = count
+        self._places = asyncio.Semaphore(count * QUESTIONS_AHEAD)
+        self._starting = asyncio.Lock()
+        self._helpers: list[_Helper] = []
 
     async def call(self, function: Callable[[Asked, Settings], Answer], asked: Asked) -> Answer:
         """Return what *function*, of a module's top level, makes of *asked*.
 
         Raises the OgaError or OSError that it raises, :class:`ProcessEnded`, also
-        for any other error, which is a bug and leaves its traceback on stderr, and :class:`~artstore.errors.OgaError` if no process can be started.
+        for any other error, which is a bug and leaves its traceback on stderr, and
+        :class:`~artstore.errors.OgaError` if no process can be started.
         """
         async with self._places:
-            process = self._idle.pop() if self._idle else await self._start()
-            try:
-                _send(process, (function, asked))
-                answer, error = await _heard(process)
-            except (asyncio.IncompleteReadError, ConnectionError) as error:
-                raise ProcessEnded(f"exit code {await process.wait()}") from error
-            except BaseException:
-                # Given up while it works: its answer would be taken for that to the next question.
-                process.kill()
-                await process.wait()
-                raise
-            self._idle.append(process)
-        if error is not None:
-            raise error
-        return answer  # type: ignore[no-any-return] - what the function returned, over there
+            while True:
+                helper = await self._helper()
+                try:
+                    answer, error = await helper.ask((function, asked))
+                except _NotReached:
+                    continue
+                if error is not None:
+                    raise error
+                return cast(Answer, answer)
 
     async def close(self) -> None:
         """End the processes; nobody waits for an answer any more."""
-        while self._idle:
-            process = self._idle.pop()
-            if process.stdin:
-                process.stdin.close()
-            await process.wait()
+        await asyncio.gather(*(helper.close() for helper in self._helpers))
+        self._helpers.clear()
 
-    async def _start(self) -> Process:
+    async def _helper(self) -> _Helper:
+        """Return the process with the least to do, a new one if all have something and there may be more."""
+        async with self._starting:
+            self._helpers = [helper for helper in self._helpers if not helper.ended]
+            if all(helper.waiting for helper in self._helpers) and len(self._helpers) < self._count:
+                self._helpers.append(await _Helper.start(self._greeting))
+            return min(self._helpers, key=lambda helper: len(helper.waiting))
+
+
+class _NotReached(Exception):
+    """The process ended over an earlier question: this one is still to be asked."""
+
+
+class _Helper:
+    """One process, and the questions that wait in its pipe: it answers them in their order."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self.waiting: deque[asyncio.Future[Any]] = deque()
+        self.ended = False
+        self._listening = asyncio.create_task(self._listen())
+
+    @classmethod
+    async def start(cls, greeting: object) -> Self:
         # From where this package is: the folder of whoever asks may be any.
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "artstore.aside", stdin=PIPE, stdout=PIPE, cwd=_ROOT
         )
         try:
-            _send(process, self._greeting)
+            _send(process, greeting)
             await _heard(process)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise OgaError(
                 f"a process of our own did not start: {sys.executable} -m artstore.aside ended with {await process.wait()}"
             ) from error
-        return process
+        return cls(process)
+
+    async def ask(self, question: object) -> Any:
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.waiting.append(answer)
+        try:
+            _send(self._process, question)
+            return await answer
+        except asyncio.CancelledError:
+            # Who gave up may have done so because it takes for ever; those behind it are asked elsewhere.
+            if self.waiting and self.waiting[0] is answer:
+                self._process.kill()
+            raise
+
+    async def close(self) -> None:
+        if self._process.stdin:
+            self._process.stdin.close()
+        await self._listening
+
+    async def _listen(self) -> None:
+        try:
+            while True:
+                answer = await _heard(self._process)
+                _resolve(self.waiting.popleft(), answer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            code = await self._process.wait()
+        # Only now, and without a pause: until then it is kept, and what is asked of it meanwhile is answered here.
+        self.ended = True
+        for number, unanswered in enumerate(self.waiting):
+            _resolve(unanswered, _NotReached() if number else ProcessEnded(f"exit code {code}"))
+        self.waiting.clear()
+
+
+def _resolve(future: asyncio.Future[Any], answer: Any) -> None:
+    if future.done():
+        # Nobody waits for it any more.
+        return
+    if isinstance(answer, Exception):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)
 
 
 async def _heard(process: Process) -> Any:

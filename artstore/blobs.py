@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from artstore.errors import UsageError
+from artstore.models import FILES, Findings
 
 TEMPORARY = ".part"
 """Suffix of what is being written: never a whole file, safe to delete when nothing runs."""
@@ -63,6 +64,12 @@ class FolderBlobs:
         """Wait until the bytes of *path* would outlive a power cut. Raises OSError."""
         with self.open(path) as file:
             os.fsync(file.fileno())
+
+    def sync_found(self, path: str, findings: Findings) -> None:
+        """Sync ``files/<path>`` and what *findings* say was unpacked from it, as before recording them. Raises OSError."""
+        for stored in {f"{FILES}/{path}", *(image.path for image in findings.images)}:
+            if self.exists(stored):
+                self.sync(stored)
 
     def local(self, path: str) -> Path:
         """Return where *path* lies on this disk."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from artstore.blobs import FolderBlobs
 from artstore.catalog import Catalog
 from artstore.models import Findings
 from artstore.settings import Settings
@@ -19,6 +20,7 @@ def examine(paths: Iterable[str], catalog: Catalog, settings: Settings) -> Itera
     """Find and record the pictures of each of *paths*, which lie below ``files/``, one after the other."""
     for path in paths:
         findings = find_images(path, settings)
+        FolderBlobs(settings.data_dir).sync_found(path, findings)
         with catalog.transaction():
             catalog.record_findings(path, findings)
         yield findings

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from artstore import names
 from artstore.archives import is_archive_name
-from artstore.blobs import open_blobs
+from artstore.blobs import FolderBlobs, open_blobs
 from artstore.catalog import Catalog
 from artstore.errors import UsageError
 from artstore.images import is_picture_name
@@ -133,6 +133,7 @@ def _add_file(source: Path, link: FileLink, catalog: Catalog, settings: Settings
             catalog.record_failure(failure)
         return Added(link.path, 0, 1)
     findings = find_images(link.path, settings)
+    FolderBlobs(settings.data_dir).sync_found(link.path, findings)
     with catalog.transaction():
         catalog.record_stored(stored)
         catalog.record_findings(link.path, findings)

@@ -42,23 +42,18 @@ def is_junk(path: str) -> bool:
 def find_images(path: str, settings: Settings) -> Findings:
     """Find the pictures of ``files/<path>``, unpacking them to ``unpacked/<path>/`` if it is an archive.
 
-    Safe to call again: what is already unpacked is replaced by the same. The file
-    and all that is found in it are synced, so that they can be recorded.
+    Safe to call again: what is already unpacked is replaced by the same. Whoever
+    records it has to :func:`~artstore.blobs.FolderBlobs.sync_found` it before.
     """
     blobs = FolderBlobs(settings.data_dir)
     findings = Findings()
     try:
         with blobs.open(f"{FILES}/{path}") as file:
             _look(path, file, blobs, settings, findings)
-            os.fsync(file.fileno())
     except FileNotFoundError:
         _note(
             findings, Stage.PICTURE, f"{FILES}/{path}", PictureError("missing_file", "the file is not there")
         )
-    # After all is written: the first takes the others along.
-    for image in findings.images:
-        if image.member is not None:
-            blobs.sync(image.path)
     series = names.series_of(image.path for image in findings.images)
     return replace(
         findings, images=[replace(image, series=series.get(image.path)) for image in findings.images]

@@ -1,27 +1,52 @@
-"""What came of an item, written into the catalog; knows nothing of Scrapy, so that it can run aside."""
+"""What came of items, written into the catalog; knows nothing of Scrapy, so that it can run aside."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from artstore.blobs import FolderBlobs
 from artstore.catalog import Catalog
+from artstore.errors import NotWritten
 from artstore.models import Failure, Stage
 from artstore.settings import Settings
 from ogaspider.items import ArtItem, Gone, Item, Unchanged
 
+Outcome = list[Failure] | NotWritten | OSError
+"""Of an item: its failures, but for those in its findings; or why it is not in the catalog."""
 
-def record(item: Item, settings: Settings) -> list[Failure]:
-    """Write *item* in one transaction; return its failures to be had: those of its pictures are in its findings.
 
-    Raises :class:`~artstore.errors.NotWritten`.
-    """
+def record(items: Sequence[Item], settings: Settings) -> list[Outcome]:
+    """Write *items*, each whole or not at all, and return what came of each; their files are synced before."""
+    blobs = FolderBlobs(settings.data_dir)
+    outcomes = [_synced(item, blobs) for item in items]
     catalog = _catalog(settings.catalog_path)
-    with catalog.transaction():
-        failures = _written(item, catalog)
-        for failure in failures:
-            catalog.record_failure(failure)
-    return failures
+    written = [number for number, outcome in enumerate(outcomes) if not isinstance(outcome, OSError)]
+    together = _write([items[number] for number in written], catalog)
+    for number, outcome in zip(written, together, strict=True):
+        outcomes[number] = outcome
+    return outcomes
+
+
+def _synced(item: Item, blobs: FolderBlobs) -> Outcome:
+    try:
+        for path, findings in item.findings.items() if isinstance(item, ArtItem) else ():
+            blobs.sync_found(path, findings)
+    except OSError as error:
+        return error
+    return []
+
+
+def _write(items: Sequence[Item], catalog: Catalog) -> list[Outcome]:
+    """Write *items* in one transaction, or, where one of them stands in the way, each in its own."""
+    try:
+        with catalog.transaction():
+            return [_written(item, catalog) for item in items]
+    except NotWritten as error:
+        if len(items) == 1:
+            return [error]
+        return [outcome for item in items for outcome in _write([item], catalog)]
 
 
 @cache
@@ -30,16 +55,19 @@ def _catalog(path: Path) -> Catalog:
 
 
 def _written(item: Item, catalog: Catalog) -> list[Failure]:
-    """Write *item* but for its failures, and return those."""
-    if isinstance(item, Failure):
-        return [item]
     if isinstance(item, Unchanged):
         catalog.record_unchanged(item.work_url)
         return []
-    if isinstance(item, Gone):
-        return [] if catalog.record_gone(item.failure.subject) else [item.failure]
-    _write_art(item, catalog)
-    return [failure for failure, _ in item.unavailable]
+    if isinstance(item, Gone) and catalog.record_gone(item.failure.subject):
+        return []
+    if isinstance(item, ArtItem):
+        _write_art(item, catalog)
+        failures = [failure for failure, _ in item.unavailable]
+    else:
+        failures = [item.failure if isinstance(item, Gone) else item]
+    for failure in failures:
+        catalog.record_failure(failure)
+    return failures
 
 
 def _write_art(item: ArtItem, catalog: Catalog) -> None:

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import logging
+from collections.abc import Sequence
 from typing import Self
 
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 
 from artstore.aside import Aside, ProcessEnded
-from artstore.errors import OgaError
-from artstore.models import Failure
-from ogaspider.bookkeeping import record
+from artstore.errors import NotWritten, OgaError
+from ogaspider.bookkeeping import Outcome, record
 from ogaspider.ending import NOT_WRITTEN, Ending
 from ogaspider.items import ArtItem, Item
 from ogaspider.settings import house_settings
+
+MOST_AT_ONCE = 100
+"""Items in one transaction."""
 
 logger = logging.getLogger(__name__)
 
 
 class RecordPipeline:
-    """One transaction for each item: all that is known of a work is in the catalog, or nothing."""
+    """Each item whole or not at all; those that wait while others are written are written together."""
 
     def __init__(self, crawler: Crawler) -> None:
         # One process: the catalog takes one writer at a time.
         self._aside = Aside(house_settings(crawler.settings), 1)
         self._stats = crawler.stats
         self._ending = Ending(crawler)
+        self._waiting: list[tuple[Item, asyncio.Future[Outcome]]] = []
+        self._writing: asyncio.Task[None] | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -39,24 +46,44 @@ class RecordPipeline:
 
     async def process_item(self, item: Item) -> Item:
         """Record *item*. What cannot be written is dropped, and read again by the next crawl."""
-        try:
-            failures = await self._recorded(item)
-        except OgaError as error:
-            self._ending.end(NOT_WRITTEN, str(error))
-            raise DropItem(str(error)) from error
-        for failure in failures:
+        outcome = await self._recorded(item)
+        if isinstance(outcome, OSError) and outcome.errno == errno.ENOSPC:
+            self._ending.disk_full(outcome)
+        elif not isinstance(outcome, list):
+            self._ending.end(NOT_WRITTEN, str(outcome))
+        if not isinstance(outcome, list):
+            raise DropItem(str(outcome)) from outcome
+        for failure in outcome:
             self._stats.inc_value("oga/failures")
             self._stats.inc_value(f"oga/failures/{failure.stage}/{failure.reason}")
         if isinstance(item, ArtItem):
             self._announce(item)
         return item
 
-    async def _recorded(self, item: Item) -> list[Failure]:
-        try:
-            return await self._aside.call(record, item)
-        except ProcessEnded:
-            # Written or not: to write it once more changes nothing.
-            return await self._aside.call(record, item)
+    async def _recorded(self, item: Item) -> Outcome:
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, outcome))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        return await outcome
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+            outcomes = await self._asked([item for item, _ in batch])
+            for (_, waiting), outcome in zip(batch, outcomes, strict=True):
+                waiting.set_result(outcome)
+
+    async def _asked(self, items: Sequence[Item]) -> Sequence[Outcome]:
+        # Twice, where the process ended: written or not, to write it once more changes nothing.
+        for _ in range(2):
+            try:
+                return await self._aside.call(record, items)
+            except ProcessEnded as error:
+                ended = NotWritten(f"the process that writes the catalog ended, {error}")
+            except OgaError as error:
+                return [NotWritten(str(error))] * len(items)
+        return [ended] * len(items)
 
     def _announce(self, item: ArtItem) -> None:
         self._stats.inc_value("oga/works")

@@ -20,8 +20,8 @@ from artstore.errors import Mismatch, NotReady, NotWritten
 from artstore.ledger import Ledger
 from artstore.library import Library
 from artstore.migrations import migrations
-from artstore.schema import LATEST
 from artstore.models import Failure, FileLink, FileState, Findings, Licence, Stage, StoredFile, Work
+from artstore.schema import LATEST
 from artstore.settings import Settings
 from tests.unit.conftest import a_link, a_work, an_image
 
