@@ -173,7 +173,7 @@ def _pixel_hash(image: Image.Image, frames: int, max_px: int) -> str:
         rgba = _rgba(image)
         rgba[rgba[..., 3] == 0] = 0
         digest.update(struct.pack("<II", *rgba.shape[:2]))
-        digest.update(rgba)
+        digest.update(rgba.data)
     if frames > affordable:
         digest.update(struct.pack("<I", frames))
     return digest.hexdigest()

@@ -17,7 +17,7 @@ class Barest(Spider):
 
     name = "barest"
     site = ""
-    custom_settings: ClassVar[dict[str, Any]] = {  # type: ignore[misc] - Scrapy declares it too narrowly
+    custom_settings: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
         "ITEM_PIPELINES": {"scrapy.pipelines.files.FilesPipeline": 1}
     }
 
@@ -28,11 +28,11 @@ class Barest(Spider):
 
     def parse(self, response: Response) -> Iterator[Request]:
         """Follow the works and the next page."""
-        rows = response.css(".view-display-id-search_art_advanced .view-content .views-row")
-        for row in rows:
-            yield response.follow(row.css(".art-preview-title a")[0], self.parse_work)
-        for following in response.css("li.pager-next a"):
-            yield response.follow(following, self.parse)
+        rows = ".view-display-id-search_art_advanced .view-content .views-row"
+        for href in response.css(f"{rows} .art-preview-title a::attr(href)").getall():
+            yield response.follow(href, self.parse_work)
+        for href in response.css("li.pager-next a::attr(href)").getall():
+            yield response.follow(href, self.parse)
 
     def parse_work(self, response: Response) -> Iterator[dict[str, Any]]:
         """Yield the title, and the files for the pipeline."""

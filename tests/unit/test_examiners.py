@@ -43,8 +43,10 @@ def test_a_file_that_ends_the_process_is_a_failure_of_its_own(settings: Settings
         examiners = Examiners(settings, 2)
         trapped = asyncio.create_task(examiners.find_images("trap.png"))
         good = await examiners.find_images("axe.png")
-        for process in children():
-            os.kill(process, signal.SIGKILL)
+        while not trapped.done():
+            for process in filter(is_trapped, children()):
+                os.kill(process, signal.SIGKILL)
+            await asyncio.wait([trapped], timeout=0.1)
         findings = [good, await trapped, await examiners.find_images("bow.png")]
         await examiners.close()
         return findings
@@ -53,6 +55,19 @@ def test_a_file_that_ends_the_process_is_a_failure_of_its_own(settings: Settings
     assert [failure.reason for failure in trapped.failures] == ["crashed"]
     assert trapped.failures[0].subject == "files/trap.png"
     assert (len(before.images), len(after.images)) == (1, 1)
+
+
+def test_one_that_dies_with_nothing_to_do_costs_nothing(settings: Settings) -> None:
+    async def ask() -> list[Findings]:
+        examiners = Examiners(settings, 2)
+        findings = [await examiners.find_images("axe.png")]
+        for process in children():
+            os.kill(process, signal.SIGKILL)
+        findings.append(await examiners.find_images("bow.png"))
+        await examiners.close()
+        return findings
+
+    assert [findings.failures for findings in asyncio.run(ask())] == [[], []]
 
 
 def test_ctrl_c_in_the_terminal_does_not_end_them(settings: Settings) -> None:
@@ -140,6 +155,10 @@ def children(process: int | None = None) -> list[int]:
     threads = Path(f"/proc/{process}/task").iterdir()
     found = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
     return [child for child in found if not is_zombie(child)]
+
+
+def is_trapped(process: int) -> bool:
+    return Path(f"/proc/{process}/wchan").read_text() == "wait_for_partner"
 
 
 def is_zombie(process: int) -> bool:
