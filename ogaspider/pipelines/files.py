@@ -57,7 +57,9 @@ class ArtFilesPipeline:
         self._max_bytes = settings.max_file_bytes
         self._crawl_bytes_left = settings.max_crawl_bytes
         self._ending = Ending(crawler)
-        self._on_their_way: dict[str, asyncio.Task[Outcome]] = {}
+        self._on_their_way: dict[str, asyncio.Future[Outcome]] = {}
+        self._failed: set[str] = set()
+        """What this crawl has tried in vain: another work that lists it is no reason to try again."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -71,8 +73,7 @@ class ArtFilesPipeline:
     async def process_item(self, item: Item) -> Item:
         """Have each file that the work lists, but not too often what fails."""
         if isinstance(item, ArtItem):
-            due = [link for link in item.work.files if self._visits.may_try(Stage.DOWNLOAD, link.url)]
-            for outcome in await asyncio.gather(*(self._once(link, item) for link in due)):
+            for outcome in await asyncio.gather(*(self._once(link, item) for link in item.work.files)):
                 if isinstance(outcome, StoredFile):
                     item.stored.append(outcome)
                 elif isinstance(outcome, tuple):
@@ -80,13 +81,20 @@ class ArtFilesPipeline:
         return item
 
     async def _once(self, link: FileLink, item: ArtItem) -> Outcome:
-        """Return the outcome for one file, which another work that is on its way may list too."""
-        if link.path not in self._on_their_way:
-            self._on_their_way[link.path] = asyncio.ensure_future(self._outcome(link, item))
+        """Return the outcome for one file, which other works may list too: that it failed is one failure."""
+        if link.path in self._on_their_way:
+            outcome = await self._on_their_way[link.path]
+            return outcome if isinstance(outcome, StoredFile) else FileState.PENDING
+        if link.path in self._failed or not self._visits.may_try(Stage.DOWNLOAD, link.url):
+            return FileState.PENDING
+        self._on_their_way[link.path] = asyncio.ensure_future(self._outcome(link, item))
         try:
-            return await self._on_their_way[link.path]
+            outcome = await self._on_their_way[link.path]
         finally:
-            self._on_their_way.pop(link.path, None)
+            del self._on_their_way[link.path]
+        if isinstance(outcome, tuple):
+            self._failed.add(link.path)
+        return outcome
 
     async def _outcome(self, link: FileLink, item: ArtItem) -> Outcome:
         known = await self._known(link)

@@ -203,7 +203,7 @@ def test_a_file_that_is_larger_than_its_page_says_is_not_read_to_the_end(tmp_pat
     assert targets.count(big.url_path) == 1
     assert rows(tmp_path / "data", "SELECT path, state FROM files") == [(big.name, "failed")]
     assert set(failures(tmp_path / "data").values()) == {"wrong_length"}
-    assert not list((tmp_path / "data" / "files").iterdir())
+    assert not (tmp_path / "data" / "files").exists()
 
 
 def test_files_that_cannot_be_written_are_failures_and_cost_no_works(tmp_path: Path) -> None:

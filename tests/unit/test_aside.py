@@ -55,7 +55,8 @@ def test_that_it_ended_over_a_question_is_told_and_the_next_one_is_answered(tmp_
 def test_what_waits_behind_a_question_that_ends_the_process_is_answered_elsewhere(tmp_path: Path) -> None:
     async def ask(aside: Aside) -> list[Any]:
         questions = [aside.call(leave, 7), *(aside.call(shout, str(number)) for number in range(20))]
-        return await asyncio.gather(*questions, return_exceptions=True)
+        answers: list[Any] = await asyncio.gather(*questions, return_exceptions=True)
+        return answers
 
     first, *others = with_aside(tmp_path, 1, ask)
     assert isinstance(first, ProcessEnded)
