@@ -16,7 +16,9 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, Self, TypeVar, cast
 
@@ -63,6 +65,8 @@ class Aside:
                 try:
                     answer, error = await helper.ask((function, asked))
                 except _NotReached:
+                    # A moment, in which it is noticed that the process has ended.
+                    await asyncio.sleep(0.01)
                     continue
                 if error is not None:
                     raise error
@@ -97,29 +101,46 @@ class _Helper:
 
     @classmethod
     async def start(cls, greeting: object) -> Self:
-        # From where this package is: the folder of whoever asks may be any.
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "artstore.aside", stdin=PIPE, stdout=PIPE, cwd=_ROOT
-        )
+        try:
+            # From where this package is: the folder of whoever asks may be any. Out of reach of the terminal's signals.
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "artstore.aside",
+                stdin=PIPE,
+                stdout=PIPE,
+                cwd=_ROOT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise OgaError(f"a process of our own did not start: {error}") from error
         try:
             _send(process, greeting)
             await _heard(process)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
+            code = await process.wait()
+            if code < 0:
+                raise ProcessEnded(f"exit code {code}") from error
             raise OgaError(
-                f"a process of our own did not start: {sys.executable} -m artstore.aside ended with {await process.wait()}"
+                f"a process of our own did not start: {sys.executable} -m artstore.aside ended with {code}"
             ) from error
         return cls(process)
 
     async def ask(self, question: object) -> Any:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.waiting.append(answer)
+        if self.ended:
+            raise _NotReached
         try:
             _send(self._process, question)
+        except ConnectionError as error:
+            raise _NotReached from error
+        self.waiting.append(answer)
+        try:
             return await answer
         except asyncio.CancelledError:
             # Who gave up may have done so because it takes for ever; those behind it are asked elsewhere.
             if self.waiting and self.waiting[0] is answer:
-                self._process.kill()
+                self._kill()
             raise
 
     async def close(self) -> None:
@@ -133,12 +154,22 @@ class _Helper:
                 answer = await _heard(self._process)
                 _resolve(self.waiting.popleft(), answer)
         except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        except BaseException:
+            # An answer that nobody can read: nor could any after it.
+            self._kill()
+            raise
+        finally:
             code = await self._process.wait()
-        # Only now, and without a pause: until then it is kept, and what is asked of it meanwhile is answered here.
-        self.ended = True
-        for number, unanswered in enumerate(self.waiting):
-            _resolve(unanswered, _NotReached() if number else ProcessEnded(f"exit code {code}"))
-        self.waiting.clear()
+            # Only now, and without a pause: until then it is kept, and what is asked of it meanwhile is answered here.
+            self.ended = True
+            for number, unanswered in enumerate(self.waiting):
+                _resolve(unanswered, _NotReached() if number else ProcessEnded(f"exit code {code}"))
+            self.waiting.clear()
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            self._process.kill()
 
 
 def _resolve(future: asyncio.Future[Any], answer: Any) -> None:
@@ -161,7 +192,11 @@ async def _heard(process: Process) -> Any:
 def _send(process: Process, message: Any) -> None:
     if process.stdin is None:
         raise ValueError("the process was started without pipes")
-    process.stdin.write(_packed(message))
+    try:
+        process.stdin.write(_packed(message))
+    except RuntimeError as error:
+        # So says uvloop of a pipe whose other end is gone.
+        raise ConnectionError(str(error)) from error
 
 
 def _packed(message: Any) -> bytes:
@@ -172,25 +207,33 @@ def _packed(message: Any) -> bytes:
 def _received(source: BinaryIO) -> Any:
     """Return the next message, or None at the end."""
     head = source.read(_LENGTH.size)
-    return pickle.loads(source.read(*_LENGTH.unpack(head))) if len(head) == _LENGTH.size else None  # noqa: S301
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    data = source.read(length)
+    # Less, if whoever asked was killed over it.
+    return pickle.loads(data) if len(data) == length else None  # noqa: S301
 
 
-def _serve(source: BinaryIO, target: BinaryIO) -> None:
+def _serve(source: BinaryIO, target: FileIO) -> None:
     settings, niceness = _received(source)
     if hasattr(os, "nice"):
         os.nice(niceness)
     _tell(target, None)
     while (question := _received(source)) is not None:
         function, asked = question
+        answer: tuple[Any, Exception | None]
         try:
-            _tell(target, (function(asked, settings), None))
+            answer = (function(asked, settings), None)
         except (OgaError, OSError) as error:
-            _tell(target, (None, error))
+            answer = (None, error)
+        _tell(target, answer)
 
 
-def _tell(target: BinaryIO, message: Any) -> None:
-    target.write(_packed(message))
-    target.flush()
+def _tell(target: FileIO, message: Any) -> None:
+    rest = memoryview(_packed(message))
+    while rest:
+        rest = rest[target.write(rest) :]
 
 
 def main() -> None:
@@ -199,8 +242,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hush_decoders()
     # What a decoder prints must not be taken for an answer.
-    with os.fdopen(os.dup(1), "wb") as answers:
-        os.dup2(2, 1)
+    answers = FileIO(os.dup(1), "wb")
+    os.dup2(2, 1)
+    # Nobody is there any more to be answered.
+    with suppress(BrokenPipeError):
         _serve(sys.stdin.buffer, answers)
 
 

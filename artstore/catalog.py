@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from artstore import names
-from artstore.errors import NotWritten
+from artstore.errors import NotRecorded, NotWritten
 from artstore.models import (
     FILES,
     UNPACKED,
@@ -74,6 +74,8 @@ class Catalog:
                 raise NotWritten(
                     f"the catalog cannot be written ({error}); nothing of this step is in it"
                 ) from error
+            if isinstance(error, sqlite3.Error | OverflowError):
+                raise NotRecorded(f"the catalog does not take it ({error})") from error
             raise
 
     def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
@@ -293,7 +295,7 @@ class Catalog:
                 _columns(link) | {"folded": names.folded(link.path)},
             ).fetchone()
         except sqlite3.IntegrityError as error:
-            raise NotWritten(
+            raise NotRecorded(
                 f"the place of {link.url}, {link.path}, was given to another file meanwhile; "
                 "nothing of this step is in the catalog, the same command again finds another place"
             ) from error

@@ -17,7 +17,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class OgaError(Exception):
@@ -50,6 +50,10 @@ class NotWritten(OgaError):
     """The catalog cannot be written; what was written before is kept."""
 
 
+class NotRecorded(NotWritten):
+    """The catalog does not take this one thing; it may take others."""
+
+
 class UnreadableFile(OgaError):
     """Bytes that are not what they should be.
 
@@ -61,6 +65,10 @@ class UnreadableFile(OgaError):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        # What goes from one process to another is made again from these two.
+        return type(self), (self.reason, self.detail)
 
 
 class ArchiveError(UnreadableFile):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from artstore.blobs import FolderBlobs
 from artstore.catalog import Catalog
-from artstore.errors import NotWritten
+from artstore.errors import NotRecorded, NotWritten
 from artstore.models import Failure, Stage
 from artstore.settings import Settings
 from ogaspider.items import ArtItem, Gone, Item, Unchanged
@@ -39,14 +39,24 @@ def _synced(item: Item, blobs: FolderBlobs) -> Outcome:
 
 
 def _write(items: Sequence[Item], catalog: Catalog) -> list[Outcome]:
-    """Write *items* in one transaction, or, where one of them stands in the way, each in its own."""
+    """Write *items* in one transaction; or, where one of them does not fit, each in its own."""
     try:
         with catalog.transaction():
             return [_written(item, catalog) for item in items]
+    except NotRecorded as error:
+        if len(items) > 1:
+            return [outcome for item in items for outcome in _write([item], catalog)]
+        return [_not_recorded(items[0], error, catalog)]
     except NotWritten as error:
-        if len(items) == 1:
-            return [error]
-        return [outcome for item in items for outcome in _write([item], catalog)]
+        return [error] * len(items)
+
+
+def _not_recorded(item: Item, error: NotRecorded, catalog: Catalog) -> Outcome:
+    """Write only that *item* could not be: it costs no other one."""
+    if not isinstance(item, ArtItem):
+        return error
+    failure = Failure(Stage.PAGE, item.work.url, "not_recorded", str(error))
+    return _write([failure], catalog)[0]
 
 
 @cache
@@ -62,7 +72,7 @@ def _written(item: Item, catalog: Catalog) -> list[Failure]:
         return []
     if isinstance(item, ArtItem):
         _write_art(item, catalog)
-        failures = [failure for failure, _ in item.unavailable]
+        failures = [*(failure for failure, _ in item.unavailable), *item.unread]
     else:
         failures = [item.failure if isinstance(item, Gone) else item]
     for failure in failures:

@@ -26,6 +26,9 @@ class ArtItem:
     findings: dict[str, Findings] = field(default_factory=dict)
     """By the unpack pipeline: path of a stored file -> its pictures, where it had to be looked at."""
 
+    unread: list[Failure] = field(default_factory=list)
+    """By the unpack pipeline: stored files that could not be looked at, for now."""
+
     def __repr__(self) -> str:
         # Scrapy logs the items that it drops: their address says enough.
         return f"<{self.work.url}>"

@@ -11,7 +11,7 @@ from typing import Any
 
 from scrapy.http import TextResponse
 
-from ogaspider.markup import absolute, attribute, select, text_of
+from ogaspider.markup import absolute, attribute, root_of, select, text_of
 
 PAGE_NUMBER = re.compile(r"[?&]page=(\d+)(?:&|$)")
 """Of a link to another page. ``page=0,3`` is the number of another pager than ours."""
@@ -22,7 +22,7 @@ class _Rows:
 
     def __init__(self, response: TextResponse) -> None:
         self._response = response
-        self._page = [response.selector.root]
+        self._page = root_of(response)
         self._view: list[Any] = []
 
     @property

@@ -8,12 +8,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lxml.cssselect import CSSSelector
+from lxml.etree import iselement
 from scrapy.http import TextResponse
 
 
 @cache
 def _compiled(css: str) -> CSSSelector:
     return CSSSelector(css, translator="html")
+
+
+def root_of(response: TextResponse) -> list[Any]:
+    """Return the root element of *response*, or nothing: what came may be JSON."""
+    root = response.selector.root
+    return [root] if iselement(root) else []
 
 
 def select(roots: Iterable[Any], css: str) -> list[Any]:

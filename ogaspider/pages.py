@@ -20,7 +20,7 @@ from scrapy.http import TextResponse
 from artstore import names
 from artstore.licences import licence_from_name
 from artstore.models import FileLink, Licence, Work
-from ogaspider.markup import absolute, attribute, select, text_of, texts_of
+from ogaspider.markup import absolute, attribute, root_of, select, text_of, texts_of
 
 LINES = frozenset(
     "address article aside blockquote br caption dd details div dl dt fieldset figcaption figure footer form "
@@ -55,6 +55,9 @@ LONG_TEXTS = XPath("*[contains(@class, 'field-items')]/*[contains(concat(@class,
 SITE_NAME = "| OpenGameArt.org"
 """What follows the title of every page."""
 
+MOST_DIGITS = 18
+"""Of a number in 63 bits."""
+
 POSTED_AT = "%A, %B %d, %Y - %H:%M"
 """``Thursday, January 31, 2013 - 08:06``; the site does not say in which zone."""
 
@@ -64,7 +67,7 @@ class WorkPage:
 
     def __init__(self, response: TextResponse) -> None:
         self._response = response
-        self._page = [response.selector.root]
+        self._page = root_of(response)
         self._node = select(self._page, "div.node.node-art.view-mode-full")
         self._facts = _fields(select(self._node, ".group-left.left-column"))
         self._fields = _fields(self._node)
@@ -144,7 +147,7 @@ class WorkPage:
             urlsplit(self._response.url).path,
         ]
         found = re.search(r"(?:flag-favorites-|/node/)(\d+)", " ".join(marks))
-        return int(found[1]) if found else None
+        return _number(found[1]) if found else None
 
     @property
     def posted_at(self) -> datetime | None:
@@ -186,7 +189,7 @@ class WorkPage:
     def favourites(self) -> int | None:
         """How many people marked it."""
         found = text_of(self._fact("favorites", ".field-item")).replace(",", "")
-        return int(found) if found.isdecimal() else None
+        return _number(found)
 
     @property
     def description(self) -> str:
@@ -237,7 +240,7 @@ def _file(url: str, link: Any) -> FileLink:
         url=url,
         path=path,
         name=link.get("download") or text_of([link]) or path,
-        declared_bytes=int(length) if length.isdecimal() else None,
+        declared_bytes=_number(length),
         mime=mime or None,
     )
 
@@ -282,3 +285,8 @@ def _is_read(element: Any) -> bool:
     if not isinstance(element.tag, str) or element.tag in {"script", "style"}:
         return False
     return not any(part in element.get("class", "") for part in SITE_PARTS)
+
+
+def _number(text: str) -> int | None:
+    """Return the number that *text* is, if it is one that a catalog can hold."""
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None

@@ -73,8 +73,11 @@ class ArtFilesPipeline:
     async def process_item(self, item: Item) -> Item:
         """Have each file that the work lists, but not too often what fails."""
         if isinstance(item, ArtItem):
-            for outcome in await asyncio.gather(*(self._once(link, item) for link in item.work.files)):
-                if isinstance(outcome, StoredFile):
+            each = (self._once(link, item) for link in item.work.files)
+            for outcome in await asyncio.gather(*each, return_exceptions=True):
+                if isinstance(outcome, BaseException):
+                    logger.error("a bug: a file of %s stays to be had", item.work.url, exc_info=outcome)
+                elif isinstance(outcome, StoredFile):
                     item.stored.append(outcome)
                 elif isinstance(outcome, tuple):
                     item.unavailable.append(outcome)
@@ -97,6 +100,12 @@ class ArtFilesPipeline:
         return outcome
 
     async def _outcome(self, link: FileLink, item: ArtItem) -> Outcome:
+        try:
+            return await self._had(link, item)
+        except OSError as error:
+            return self._unavailable(link, "unreadable", f"{type(error).__name__}: {error.strerror}")
+
+    async def _had(self, link: FileLink, item: ArtItem) -> Outcome:
         known = await self._known(link)
         if known and not item.changed and not self._visits.has_failed(link.url):
             return known

@@ -70,7 +70,13 @@ class RecordPipeline:
     async def _write(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-            outcomes = await self._asked([item for item, _ in batch])
+            try:
+                outcomes = await self._asked([item for item, _ in batch])
+            except BaseException as error:
+                # A bug, but whoever waits has to hear of it.
+                for _, waiting in batch:
+                    waiting.set_exception(error)
+                raise
             for (_, waiting), outcome in zip(batch, outcomes, strict=True):
                 waiting.set_result(outcome)
 
@@ -81,7 +87,7 @@ class RecordPipeline:
                 return await self._aside.call(record, items)
             except ProcessEnded as error:
                 ended = NotWritten(f"the process that writes the catalog ended, {error}")
-            except OgaError as error:
+            except (OgaError, OSError) as error:
                 return [NotWritten(str(error))] * len(items)
         return [ended] * len(items)
 

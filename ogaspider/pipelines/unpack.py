@@ -8,10 +8,11 @@ from typing import Self
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 
+from artstore.aside import ProcessEnded
 from artstore.catalog import Catalog
 from artstore.errors import OgaError
 from artstore.examiners import Examiners
-from artstore.models import StoredFile
+from artstore.models import FILES, Failure, Stage
 from ogaspider.ending import NOT_UNPACKED, Ending
 from ogaspider.items import ArtItem, Item
 from ogaspider.settings import house_settings
@@ -29,7 +30,7 @@ class UnpackPipeline:
         self._stats = crawler.stats
         self._catalog = Catalog(self._settings.catalog_path)
         self._ending = Ending(crawler)
-        self._on_their_way: set[StoredFile] = set()
+        self._on_their_way: set[tuple[str, str]] = set()
         self._examiners = Examiners(self._settings, self._settings.decode_threads)
 
     @classmethod
@@ -46,25 +47,29 @@ class UnpackPipeline:
         """Look at each stored file that is new."""
         if isinstance(item, ArtItem):
             for stored in item.stored:
-                if (
-                    not self._catalog.is_examined(stored.path, stored.sha256)
-                    and stored not in self._on_their_way
-                ):
-                    # Another work may list the same file.
-                    self._on_their_way.add(stored)
+                bytes_of = (stored.path, stored.sha256)
+                # Another work that is on its way may list the same file.
+                if self._catalog.is_examined(*bytes_of) or bytes_of in self._on_their_way:
+                    continue
+                self._on_their_way.add(bytes_of)
+                try:
                     await self._examine(item, stored.path)
-                    self._on_their_way.discard(stored)
+                finally:
+                    self._on_their_way.discard(bytes_of)
         return item
 
     async def _examine(self, item: ArtItem, path: str) -> None:
         try:
             item.findings[path] = await self._examiners.find_images(path)
         except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            self._ending.disk_full(error)
-            raise DropItem(f"not unpacked, the next crawl goes on from here: {path}") from error
-        except OgaError as error:
+            if error.errno == errno.ENOSPC:
+                self._ending.disk_full(error)
+                raise DropItem(f"not unpacked, the next crawl goes on from here: {path}") from error
+            # The machine's fault and not the file's: it stays one that nobody has looked at.
+            detail = f"{type(error).__name__}: {error.strerror}"
+            item.unread.append(Failure(Stage.UNPACK, f"{FILES}/{path}", "unreadable", detail))
+            return
+        except (OgaError, ProcessEnded) as error:
             self._ending.end(NOT_UNPACKED, str(error))
             raise DropItem(f"not unpacked, the next crawl goes on from here: {path}") from error
         self._stats.inc_value("oga/images", len(item.findings[path].images))
