@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from artstore.aside import Aside, ProcessEnded
-from artstore.errors import NotWritten
+from artstore.errors import ArchiveError, NotWritten
 from artstore.settings import Settings
 
 
@@ -36,6 +36,12 @@ def test_the_data_folder_is_the_same_from_wherever_they_work(
 def test_what_it_raises_is_raised_to_whoever_asked(tmp_path: Path) -> None:
     with pytest.raises(NotWritten, match="no room for axe"):
         asked(tmp_path, refuse, "axe")
+
+
+def test_errors_of_archives_come_through_whole(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError) as caught:
+        asked(tmp_path, break_off, "axe")
+    assert (caught.value.reason, caught.value.detail) == ("bad_archive", "axe")
 
 
 def test_what_it_prints_is_no_answer(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -77,6 +83,10 @@ def data_dir(_asked: str, settings: Settings) -> str:
 
 def refuse(asked: str, _settings: Settings) -> None:
     raise NotWritten(f"no room for {asked}")
+
+
+def break_off(asked: str, _settings: Settings) -> None:
+    raise ArchiveError("bad_archive", asked)
 
 
 def shout(asked: str, _settings: Settings) -> str:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scrapy.http import HtmlResponse
+from scrapy.http import HtmlResponse, JsonResponse
 
 from artstore.models import FileLink, Licence
 from ogaspider.listings import CollectionPage, ListingPage
@@ -415,3 +415,8 @@ def test_the_last_page_of_a_collection_as_far_as_its_pager_leads() -> None:
 
 def test_the_total_of_a_collection_that_does_not_tell_it() -> None:
     assert collections("total") == {"things-on-a-stove": None, "cc0-wetlands": None}
+
+
+@pytest.mark.parametrize("page", [ListingPage, CollectionPage, WorkPage])
+def test_what_is_no_html_is_no_page(page: type[ListingPage | CollectionPage | WorkPage]) -> None:
+    assert not page(JsonResponse(f"{BASE}/content/x", body=b'{"title": "Copper kettle"}')).recognised
