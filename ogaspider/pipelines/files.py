@@ -17,7 +17,7 @@ from scrapy.http.request import NO_CALLBACK
 from artstore.blobs import open_blobs
 from artstore.catalog import Catalog
 from artstore.models import Failure, FileLink, FileState, Stage, StoredFile
-from artstore.partial import PartFile
+from artstore.partial import IN_MEMORY_BYTES, PartFile
 from artstore.visits import Validators, Visits
 from ogaspider.downloads import MAX_BYTES, PART, VERBATIM, DiskError, header
 from ogaspider.ending import CrawlEnded, Ending
@@ -173,7 +173,9 @@ class ArtFilesPipeline:
         if known is None:
             # Not recorded: the crawl was killed before. After a power cut, its length may be another.
             here = await asyncio.to_thread(self._hashed, link.path)
-            return here if link.declared_bytes == here.size_bytes else None
+            # What is longer than memory holds was synced in time; without a length to compare, that has to do.
+            whole = link.declared_bytes is None and here.size_bytes > IN_MEMORY_BYTES
+            return here if whole or link.declared_bytes == here.size_bytes else None
         # Of another length than the page says: the artist has replaced the file since.
         return known if link.declared_bytes in {None, known.size_bytes} else None
 
