@@ -238,7 +238,7 @@ def _tell(target: FileIO, message: Any) -> None:
 
 def main() -> None:
     """Answer questions until there are no more."""
-    # Ctrl-C goes to all processes of a terminal; when to end is for the one that asks to know.
+    # Whoever sends it: when to end is for the one that asks to know.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hush_decoders()
     # What a decoder prints must not be taken for an answer.

@@ -80,9 +80,11 @@ class PartFile:
         """
         if not self._begun:
             raise ValueError("begin() comes before finish()")
-        file = self._file or self._written()
+        if self._file is None:
+            self._file = created(self._part)
+            self._write_waiting(self._file)
         if synced:
-            os.fsync(file.fileno())
+            os.fsync(self._file.fileno())
         self.close()
         self._part.replace(self._final)
         if self._noted:
@@ -109,21 +111,18 @@ class PartFile:
     def _spill(self) -> None:
         """Begin the file on disk, and note what it can be gone on with by."""
         # The old bytes go before their note does: killed in between, nothing is gone on with by the wrong one.
-        created(self._part).close()
+        self._file = created(self._part)
         if self._fresh_validator:
             with replacing(self._note) as note:
                 note.write(self._fresh_validator.encode())
         else:
             self._note.unlink(missing_ok=True)
         self._noted = self._fresh_validator is not None
-        self._written()
+        self._write_waiting(self._file)
 
-    def _written(self) -> FileIO:
-        """Return the file on disk, new, with what waited in memory."""
-        self._file = created(self._part)
-        _write_all(self._file, self._waiting)
+    def _write_waiting(self, file: FileIO) -> None:
+        _write_all(file, self._waiting)
         self._waiting.clear()
-        return self._file
 
     def _hash_what_is_here(self) -> None:
         with self._part.open("rb") as here:

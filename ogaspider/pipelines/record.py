@@ -47,11 +47,8 @@ class RecordPipeline:
     async def process_item(self, item: Item) -> Item:
         """Record *item*. What cannot be written is dropped, and read again by the next crawl."""
         outcome = await self._recorded(item)
-        if isinstance(outcome, OSError) and outcome.errno == errno.ENOSPC:
-            self._ending.disk_full(outcome)
-        elif not isinstance(outcome, list):
-            self._ending.end(NOT_WRITTEN, str(outcome))
-        if not isinstance(outcome, list):
+        if isinstance(outcome, Exception):
+            self._end(outcome)
             raise DropItem(str(outcome)) from outcome
         for failure in outcome:
             self._stats.inc_value("oga/failures")
@@ -59,6 +56,12 @@ class RecordPipeline:
         if isinstance(item, ArtItem):
             self._announce(item)
         return item
+
+    def _end(self, error: NotWritten | OSError) -> None:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            self._ending.disk_full(error)
+        else:
+            self._ending.end(NOT_WRITTEN, str(error))
 
     async def _recorded(self, item: Item) -> Outcome:
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
@@ -81,7 +84,7 @@ class RecordPipeline:
                 waiting.set_result(outcome)
 
     async def _asked(self, items: Sequence[Item]) -> Sequence[Outcome]:
-        # Twice, where the process ended: written or not, to write it once more changes nothing.
+        # Twice, where the process ended. If it had written them, that changes nothing but how often something failed.
         for _ in range(2):
             try:
                 return await self._aside.call(record, items)

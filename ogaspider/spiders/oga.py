@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from scrapy import Request, Spider
+from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.http import Response, TextResponse
 from scrapy.settings import BaseSettings
@@ -52,6 +52,7 @@ class OgaSpider(Spider):
         """Listings that the crawl before read to their end: beyond a page without anything new, all is known."""
         self._unread: set[Listing | ArtCollection] = set()
         """Those of which a page could not be read."""
+        self._lost = False
         self._newest: dict[Listing, Newest] = {}
         """How far listings are read that are read as far as a date."""
         self._dates: dict[str, datetime] = {}
@@ -75,6 +76,7 @@ class OgaSpider(Spider):
         settings = house_settings(crawler.settings)
         spider = cls(Query.from_arguments(kwargs, settings.site_url), settings)
         spider._set_crawler(crawler)
+        crawler.signals.connect(spider.item_lost, signals.item_error)
         return spider
 
     async def start(self) -> AsyncIterator[Any]:
@@ -180,9 +182,14 @@ class OgaSpider(Spider):
         yield from self._came(request.cb_kwargs.get("newest"))
         yield Gone(failed) if reason in GONE else failed
 
+    def item_lost(self) -> None:
+        """Remember that an error of ours cost a work: whoever comes next has to come by it again."""
+        self._lost = True
+
     def closed(self, reason: str) -> None:
         """Write which listings were read to their end, and say what came of it."""
-        if reason == "finished" and self._query.max_pages is None and self._query.since is None:
+        lost = self._lost or self.crawler.stats.get_value("spider_exceptions/count")
+        if reason == "finished" and not lost and self._query.max_pages is None and self._query.since is None:
             for listing in set(self._query.listings) - self._unread:
                 self._visits.end_walk(listing.key)
         self._catalog.close()

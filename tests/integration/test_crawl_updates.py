@@ -172,3 +172,21 @@ def test_a_listing_that_grows_while_it_is_read_is_read_to_its_new_end(tmp_path: 
         listings = [target for _, target in server.requests if target.startswith("/art-search")]
         assert len(listings) == len({*listings}) == 5
         assert rows(tmp_path, "SELECT count(*) FROM works") == [(102,)]
+
+
+class Losing:
+    """A pipeline with a bug."""
+
+    def process_item(self, item: object) -> object:
+        """Lose *item*."""
+        raise ValueError(f"as a bug would, over {item}")
+
+
+def test_a_listing_of_which_a_bug_lost_a_work_was_not_read_to_its_end(
+    server: ReplicaServer, tmp_path: Path
+) -> None:
+    pipelines = '{"tests.integration.test_crawl_updates.Losing": 50}'
+    crawl(server.url, tmp_path, "-s", f"ITEM_PIPELINES={pipelines}")
+    assert rows(tmp_path, "SELECT * FROM walks") == []
+    crawl(server.url, tmp_path)
+    assert len(rows(tmp_path, "SELECT * FROM walks")) == 1
