@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,3 +82,14 @@ def unit_vectors(count: int, dim: int, seed: int = 0) -> NDArray[np.float32]:
     rows = np.random.default_rng(seed).normal(size=(count, dim))
     vectors: NDArray[np.float32] = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     return vectors
+
+
+def record(catalog: Catalog, work: Work) -> int:
+    """Record *work* in a step of its own."""
+    with catalog.transaction():
+        return catalog.record_work(work)
+
+
+def rows(catalog: Catalog, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+    """Return what *sql* selects."""
+    return [tuple(row) for row in catalog.execute(sql, parameters)]

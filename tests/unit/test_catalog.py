@@ -1,38 +1,25 @@
 """The catalog: what exists, whence it came, what failed, and what is not done yet."""
 
-import multiprocessing
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlite_utils import Database
 
 from artstore.catalog import Catalog
-from artstore.errors import Mismatch, NotReady, NotWritten
+from artstore.errors import NotWritten
 from artstore.ledger import Ledger
 from artstore.library import Library
 from artstore.migrations import migrations
-from artstore.models import Failure, FileLink, FileState, Findings, Licence, Stage, StoredFile, Work
-from artstore.schema import LATEST
+from artstore.models import Failure, FileLink, FileState, Findings, Licence, Stage, StoredFile
 from artstore.settings import Settings
-from tests.unit.conftest import a_link, a_work, an_image
+from tests.unit.conftest import a_link, a_work, an_image, record, rows
 
 CC0 = Licence("cc0", "CC0")
 GPL = Licence("gpl-3.0", "GPL 3.0", "http://gnu.org/gpl")
 AN_HOUR = timedelta(hours=1)
-
-
-def record(catalog: Catalog, work: Work) -> int:
-    with catalog.transaction():
-        return catalog.record_work(work)
 
 
 def store(catalog: Catalog, path: str, sha256: str = "s1", *images: str) -> None:
@@ -41,10 +28,6 @@ def store(catalog: Catalog, path: str, sha256: str = "s1", *images: str) -> None
         catalog.record_stored(StoredFile(path, 10, sha256))
         if images:
             catalog.record_findings(path, Findings([an_image(name, name, pixels=name) for name in images]))
-
-
-def rows(catalog: Catalog, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in catalog.execute(sql, parameters)]
 
 
 def ids(catalog: Catalog) -> dict[str, int]:
@@ -399,138 +382,6 @@ def test_a_full_disk_says_so_and_leaves_nothing(catalog: Catalog) -> None:
     catalog.execute("PRAGMA max_page_count = 1000000")
     record(catalog, a_work("Axe"))
     assert rows(catalog, "SELECT title FROM works ORDER BY work_id") == [("Sword",), ("Axe",)]
-
-
-def test_what_was_written_is_there_for_the_next_one_who_opens(settings: Settings) -> None:
-    for _ in range(2):
-        with Catalog(settings.catalog_path) as catalog:
-            record(catalog, a_work("Sword"))
-    with Catalog(settings.catalog_path, read_only=True) as catalog:
-        assert rows(catalog, "SELECT count(*) FROM works") == [(1,)]
-        assert rows(catalog, "PRAGMA journal_mode") == [("wal",)]
-
-
-def test_a_reader_needs_a_catalog_and_cannot_write(settings: Settings) -> None:
-    with pytest.raises(NotReady, match="scrapy crawl oga"):
-        Catalog(settings.catalog_path, read_only=True)
-    assert not settings.data_dir.exists()
-    Catalog(settings.catalog_path).close()
-    with (
-        Catalog(settings.catalog_path, read_only=True) as reader,
-        pytest.raises(NotWritten, match="readonly"),
-    ):
-        record(reader, a_work("Sword"))
-
-
-def test_a_reader_sees_the_last_whole_state_while_another_writes(
-    catalog: Catalog, settings: Settings
-) -> None:
-    record(catalog, a_work("Sword"))
-    with Catalog(settings.catalog_path, read_only=True) as reader:
-        with catalog.transaction():
-            catalog.record_work(a_work("Shield"))
-            assert rows(reader, "SELECT title FROM works") == [("Sword",)]
-        assert rows(reader, "SELECT count(*) FROM works") == [(2,)]
-
-
-def test_the_last_migration_is_known_without_loading_them() -> None:
-    assert [migration.name for migration in migrations.pending(Database(memory=True))][-1] == LATEST
-
-
-def test_a_catalog_of_a_newer_version_is_refused(settings: Settings) -> None:
-    Catalog(settings.catalog_path).close()
-    with closing(sqlite3.connect(settings.catalog_path)) as db, db:
-        db.execute(
-            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('artstore', 'm999', '')"
-        )
-    with pytest.raises(Mismatch, match=r"newer version.*m999"):
-        Catalog(settings.catalog_path)
-
-
-def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.db"
-    path.write_bytes(b"no database at all, but a text that somebody may still want" * 20)
-    before = path.read_bytes()
-    with pytest.raises(Mismatch, match="cannot be opened as a catalog"):
-        Catalog(path)
-    assert path.read_bytes() == before
-    with pytest.raises(Mismatch):
-        Catalog(tmp_path)
-
-
-def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.db"
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("CREATE TABLE recipes (title TEXT)")
-    with pytest.raises(Mismatch, match="another program"):
-        Catalog(path)
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("recipes",)]
-
-
-def open_and_record(path: Path, start: float, title: str) -> None:
-    import time
-
-    time.sleep(max(0.0, start - time.time()))
-    with Catalog(path) as catalog:
-        record(catalog, a_work(title, a_link(f"{title}.png")))
-
-
-@contextmanager
-def processes(path: Path, count: int) -> Iterator[list[Any]]:
-    import time
-
-    context = multiprocessing.get_context("spawn")
-    start = time.time() + 1.5
-    started = [context.Process(target=open_and_record, args=(path, start, f"w{n}")) for n in range(count)]
-    for process in started:
-        process.start()
-    yield started
-    for process in started:
-        process.join(60)
-
-
-def test_processes_that_open_a_fresh_catalog_at_once_all_get_it(tmp_path: Path) -> None:
-    path = tmp_path / "data" / "catalog.db"
-    with processes(path, 4) as started:
-        pass
-    assert [process.exitcode for process in started] == [0] * 4
-    with Catalog(path) as catalog:
-        assert (
-            rows(catalog, "SELECT count(*) FROM works")
-            == rows(catalog, "SELECT count(*) FROM files")
-            == [(4,)]
-        )
-
-
-WRITER = """
-import sys
-from pathlib import Path
-from artstore.catalog import Catalog
-from tests.unit.conftest import a_link, a_work
-catalog = Catalog(Path(sys.argv[1]))
-for number in range(100_000):
-    with catalog.transaction():
-        catalog.record_work(a_work(f"Sword {number}", a_link(f"{number}.png")))
-        print(number, flush=True)
-"""
-
-
-def test_a_writer_that_is_killed_leaves_whole_transactions(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.db"
-    with subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
-    ) as writer:
-        assert writer.stdout is not None
-        for _ in range(20):
-            last = int(writer.stdout.readline())
-        os.kill(writer.pid, signal.SIGKILL)
-    with Catalog(path) as catalog:
-        ((works,),) = rows(catalog, "SELECT count(*) FROM works")
-        assert works >= last
-        assert rows(catalog, "SELECT count(*) FROM work_files") == [(works,)]
-        assert rows(catalog, "PRAGMA integrity_check") == [("ok",)]
-        record(catalog, a_work("Shield"))
 
 
 def test_an_address_that_goes_to_another_work_leaves_the_first_one_its_files(catalog: Catalog) -> None:
