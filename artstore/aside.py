@@ -15,12 +15,12 @@ import struct
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, Self, TypeVar, cast
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from artstore.command import hush_decoders
 from artstore.errors import OgaError
@@ -31,8 +31,11 @@ Answer = TypeVar("Answer")
 
 _ROOT = Path(__file__).resolve().parents[1]
 
-QUESTIONS_AHEAD = 8
-"""Of each process: with the next one in its pipe, it need not wait until who asks has time for its answer."""
+GATHER_S = 0.02
+"""How long a question waits for others to go with it: each message stops whoever is at work on either side."""
+
+PATIENCE_S = 0.5
+"""How long a question waits behind a slow one before another process is asked, which is started if there may be more."""
 
 _LENGTH = struct.Struct("!I")
 """Before each pickle, in both directions."""
@@ -42,65 +45,149 @@ class ProcessEnded(Exception):
     """A process ended over a question: it crashed, or was killed."""
 
 
-class Aside:
-    """Up to *count* processes, started when they are first needed; *niceness* is how far they stand back."""
+@dataclass(slots=True, eq=False)
+class _Question:
+    asked: Any
+    alone: bool
+    answer: asyncio.Future[Any]
+    since_s: float
 
-    def __init__(self, settings: Settings, count: int, niceness: int = 0) -> None:
-        self._greeting = (replace(settings, data_dir=settings.data_dir.absolute()), niceness)
+
+class Aside(Generic[Asked, Answer]):
+    """*function*, of a module's top level, in up to *count* processes, which are started when they are needed.
+
+    It gets up to *most* questions at a time and yields, in their order, the answer
+    to each, or the OgaError or OSError that is to be raised. It may get a question
+    twice: from one that is held up, or has ended, it goes to another process.
+    *niceness* is how far the processes stand back.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Sequence[Asked], Settings], Iterable[Answer | Exception]],
+        settings: Settings,
+        *,
+        count: int,
+        most: int,
+        niceness: int = 0,
+    ) -> None:
+        self._greeting = (function, replace(settings, data_dir=settings.data_dir.absolute()), niceness)
         self._count = count
-        self._places = asyncio.Semaphore(count * QUESTIONS_AHEAD)
-        self._starting = asyncio.Lock()
-        self._helpers: list[_Helper] = []
+        self._most = most
+        self._waiting: deque[_Question] = deque()
+        self._arrived = asyncio.Event()
+        self._gathering = asyncio.Lock()
+        self._helpers: dict[asyncio.Task[None], _Helper] = {}
+        self._watching: asyncio.Task[None] | None = None
 
-    async def call(self, function: Callable[[Asked, Settings], Answer], asked: Asked) -> Answer:
-        """Return what *function*, of a module's top level, makes of *asked*.
+    async def ask(self, asked: Asked, *, alone: bool = False) -> Answer:
+        """Return the answer to *asked*; what may take long goes *alone*, so that no other question waits for it.
 
-        Raises the OgaError or OSError that it raises, :class:`ProcessEnded`, also
+        Raises the OgaError or OSError that is the answer, :class:`ProcessEnded`, also
         for any other error, which is a bug and leaves its traceback on stderr, and
         :class:`~artstore.errors.OgaError` if no process can be started.
         """
-        async with self._places:
-            while True:
-                helper = await self._helper()
-                try:
-                    answer, error = await helper.ask((function, asked))
-                except _NotReached:
-                    # A moment, in which it is noticed that the process has ended.
-                    await asyncio.sleep(0.01)
-                    continue
-                if error is not None:
-                    raise error
-                return cast(Answer, answer)
+        loop = asyncio.get_running_loop()
+        question = _Question(asked, alone, loop.create_future(), loop.time())
+        self._waiting.append(question)
+        self._arrived.set()
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch())
+        try:
+            answer: Answer = await question.answer
+        except asyncio.CancelledError:
+            # Who gave up may have done so because it takes for ever.
+            for helper in self._helpers.values():
+                helper.give_up(question)
+            raise
+        return answer
 
     async def close(self) -> None:
         """End the processes; nobody waits for an answer any more."""
-        await asyncio.gather(*(helper.close() for helper in self._helpers))
-        self._helpers.clear()
+        tasks = [task for task in (self._watching, *self._helpers) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _helper(self) -> _Helper:
-        """Return the process with the least to do, a new one if all have something and there may be more."""
-        async with self._starting:
-            self._helpers = [helper for helper in self._helpers if not helper.ended]
-            if all(helper.waiting for helper in self._helpers) and len(self._helpers) < self._count:
-                self._helpers.append(await _Helper.start(self._greeting))
-            return min(self._helpers, key=lambda helper: len(helper.waiting))
+    async def _watch(self) -> None:
+        """Start processes as they are needed, and let no question wait for another's answer."""
+        while True:
+            if self._needs_another():
+                helper = _Helper(self._greeting)
+                try:
+                    await helper.start()
+                except (OgaError, ProcessEnded) as error:
+                    if not self._helpers:
+                        _refuse(self._waiting, error)
+                        self._waiting.clear()
+                else:
+                    self._helpers[asyncio.create_task(self._work(helper))] = helper
+            await asyncio.sleep(PATIENCE_S)
+            self._helpers = {task: helper for task, helper in self._helpers.items() if not task.done()}
+            if self._count > 1:
+                for helper in self._helpers.values():
+                    self._put_back(helper.held_up(asyncio.get_running_loop().time() - PATIENCE_S))
 
+    def _needs_another(self) -> bool:
+        if not self._waiting or not self._helpers:
+            return bool(self._waiting)
+        waited_s = asyncio.get_running_loop().time() - self._waiting[0].since_s
+        return waited_s > PATIENCE_S and len(self._helpers) < self._count
 
-class _NotReached(Exception):
-    """The process ended over an earlier question: this one is still to be asked."""
+    async def _work(self, helper: _Helper) -> None:
+        try:
+            while True:
+                questions = await self._gathered()
+                try:
+                    await helper.answer(questions)
+                except ProcessEnded as error:
+                    if len(questions) == 1:
+                        _refuse(questions, error)
+                    # Each for itself: one of them did it, and shall cost no other.
+                    self._put_back(questions)
+                except OgaError as error:
+                    _refuse(questions, error)
+        finally:
+            await helper.close()
+
+    async def _gathered(self) -> list[_Question]:
+        """Return the next questions: those that came close to each other, or one that is to go alone."""
+        async with self._gathering:
+            while not self._waiting:
+                self._arrived.clear()
+                await self._arrived.wait()
+            if len(self._waiting) < self._most:
+                await asyncio.sleep(GATHER_S)
+            questions = [self._waiting.popleft()]
+            while (
+                self._waiting
+                and len(questions) < self._most
+                and not (questions[0].alone or self._waiting[0].alone)
+            ):
+                questions.append(self._waiting.popleft())
+            return questions
+
+    def _put_back(self, questions: Sequence[_Question]) -> None:
+        """Let *questions* be asked elsewhere, but for those that are: each goes alone from then on."""
+        waiting = [question for question in questions if not (question.answer.done() or question.alone)]
+        for question in waiting:
+            question.alone = True
+        self._waiting.extendleft(reversed(waiting))
+        self._arrived.set()
 
 
 class _Helper:
-    """One process, and the questions that wait in its pipe: it answers them in their order."""
+    """One process, which is started anew when it has ended."""
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
-        self.waiting: deque[asyncio.Future[Any]] = deque()
-        self.ended = False
-        self._listening = asyncio.create_task(self._listen())
+    def __init__(self, greeting: object) -> None:
+        self._greeting = greeting
+        self._process: Process | None = None
+        self._questions: Sequence[_Question] = ()
+        self._at: _Question | None = None
+        self._heard_s = 0.0
 
-    @classmethod
-    async def start(cls, greeting: object) -> Self:
+    async def start(self) -> Process:
+        """Raises :class:`~artstore.errors.OgaError`, or :class:`ProcessEnded` if it was killed."""
         try:
             # From where this package is: the folder of whoever asks may be any. Out of reach of the terminal's signals.
             process = await asyncio.create_subprocess_exec(
@@ -114,72 +201,80 @@ class _Helper:
             )
         except OSError as error:
             raise OgaError(f"a process of our own did not start: {error}") from error
+        self._process = process
         try:
-            _send(process, greeting)
+            _send(process, self._greeting)
             await _heard(process)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
-            code = await process.wait()
-            if code < 0:
-                raise ProcessEnded(f"exit code {code}") from error
+            ended = await self._ended()
+            if process.returncode and process.returncode < 0:
+                raise ended from error
             raise OgaError(
-                f"a process of our own did not start: {sys.executable} -m artstore.aside ended with {code}"
+                f"a process of our own did not start: {sys.executable} -m artstore.aside: {ended}"
             ) from error
-        return cls(process)
+        return process
 
-    async def ask(self, question: object) -> Any:
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        if self.ended:
-            raise _NotReached
+    async def answer(self, questions: Sequence[_Question]) -> None:
+        """Answer *questions*, each as soon as it can be. Raises what :meth:`start` does."""
+        process = self._process or await self.start()
+        self._questions = questions
+        self._heard_s = asyncio.get_running_loop().time()
         try:
-            _send(self._process, question)
-        except ConnectionError as error:
-            raise _NotReached from error
-        self.waiting.append(answer)
-        try:
-            return await answer
-        except asyncio.CancelledError:
-            # Who gave up may have done so because it takes for ever; those behind it are asked elsewhere.
-            if self.waiting and self.waiting[0] is answer:
-                self._kill()
+            _send(process, [question.asked for question in questions])
+            for question in questions:
+                self._at = question
+                _resolve(question.answer, await _heard(process))
+                self._heard_s = asyncio.get_running_loop().time()
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise await self._ended() from error
+        except BaseException as error:
+            # Nobody waits any more; or a bug, of which whoever waits has to hear.
+            self._kill()
+            _refuse(questions, error)
             raise
+
+    def held_up(self, since_s: float) -> Sequence[_Question]:
+        """Return what waits for an answer behind a question that has had none since *since_s*."""
+        unanswered = [question for question in self._questions if not question.answer.done()]
+        return unanswered[1:] if self._heard_s < since_s else []
+
+    def give_up(self, question: _Question) -> None:
+        """End the process if it is at work on *question*."""
+        if self._at is question:
+            self._kill()
 
     async def close(self) -> None:
-        if self._process.stdin:
+        """End the process."""
+        if self._process and self._process.stdin:
             self._process.stdin.close()
-        await self._listening
-
-    async def _listen(self) -> None:
-        try:
-            while True:
-                answer = await _heard(self._process)
-                _resolve(self.waiting.popleft(), answer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        except BaseException:
-            # An answer that nobody can read: nor could any after it.
-            self._kill()
-            raise
-        finally:
-            code = await self._process.wait()
-            # Only now, and without a pause: until then it is kept, and what is asked of it meanwhile is answered here.
-            self.ended = True
-            for number, unanswered in enumerate(self.waiting):
-                _resolve(unanswered, _NotReached() if number else ProcessEnded(f"exit code {code}"))
-            self.waiting.clear()
+            await self._process.wait()
 
     def _kill(self) -> None:
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        if self._process:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def _ended(self) -> ProcessEnded:
+        if self._process is None:
+            raise ValueError("no process was started")
+        code, self._process = await self._process.wait(), None
+        return ProcessEnded(f"exit code {code}")
 
 
 def _resolve(future: asyncio.Future[Any], answer: Any) -> None:
     if future.done():
-        # Nobody waits for it any more.
+        # Nobody waits for it any more, or it was answered elsewhere.
         return
     if isinstance(answer, Exception):
         future.set_exception(answer)
     else:
         future.set_result(answer)
+
+
+def _refuse(questions: Iterable[_Question], error: BaseException) -> None:
+    for question in questions:
+        if not question.answer.done():
+            question.answer.set_exception(error)
 
 
 async def _heard(process: Process) -> Any:
@@ -216,18 +311,13 @@ def _received(source: BinaryIO) -> Any:
 
 
 def _serve(source: BinaryIO, target: FileIO) -> None:
-    settings, niceness = _received(source)
+    function, settings, niceness = _received(source)
     if hasattr(os, "nice"):
         os.nice(niceness)
     _tell(target, None)
-    while (question := _received(source)) is not None:
-        function, asked = question
-        answer: tuple[Any, Exception | None]
-        try:
-            answer = (function(asked, settings), None)
-        except (OgaError, OSError) as error:
-            answer = (None, error)
-        _tell(target, answer)
+    while (asked := _received(source)) is not None:
+        for answer in function(asked, settings):
+            _tell(target, answer)
 
 
 def _tell(target: FileIO, message: Any) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from artstore.blobs import FolderBlobs
 from artstore.catalog import Catalog
-from artstore.errors import NotRecorded, NotWritten
+from artstore.errors import NotRecorded, NotWritten, OgaError
 from artstore.models import Failure, Stage
 from artstore.settings import Settings
 from ogaspider.items import ArtItem, Gone, Item, Unchanged
 
-Outcome = list[Failure] | NotWritten | OSError
+Outcome = list[Failure] | OgaError | OSError
 """Of an item: its failures, but for those in its findings; or why it is not in the catalog."""
 
 
@@ -21,7 +21,10 @@ def record(items: Sequence[Item], settings: Settings) -> list[Outcome]:
     """Write *items*, each whole or not at all, and return what came of each; their files are synced before."""
     blobs = FolderBlobs(settings.data_dir)
     outcomes = [_synced(item, blobs) for item in items]
-    catalog = _catalog(settings.catalog_path)
+    try:
+        catalog = _catalog(settings.catalog_path)
+    except OgaError as error:
+        return [error] * len(items)
     written = [number for number, outcome in enumerate(outcomes) if not isinstance(outcome, OSError)]
     together = _write([items[number] for number in written], catalog)
     for number, outcome in zip(written, together, strict=True):

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lxml.cssselect import CSSSelector
-from lxml.etree import iselement
+from lxml.etree import HTMLParser, fromstring
 from scrapy.http import TextResponse
 
 
@@ -18,9 +18,15 @@ def _compiled(css: str) -> CSSSelector:
 
 
 def root_of(response: TextResponse) -> list[Any]:
-    """Return the root element of *response*, or nothing: what came may be JSON."""
-    root = response.selector.root
-    return [root] if iselement(root) else []
+    """Return the root element of *response*, whatever came.
+
+    Not that of its selector: a response and its selector keep each other, and a
+    crawl would fill the memory with pages until the collector finds them.
+    """
+    # libxml2 would take a NUL for the end.
+    markup = response.text.replace("\0", "").strip()
+    root = fromstring(markup.encode() or b"<html/>", HTMLParser(encoding="utf-8", huge_tree=True))
+    return [] if root is None else [root]
 
 
 def select(roots: Iterable[Any], css: str) -> list[Any]:

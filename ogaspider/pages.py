@@ -46,11 +46,16 @@ PREVIEWS = XPath(
 )
 """The full size, or the thumbnail where nothing leads further."""
 
+LEFT_COLUMN = XPath("descendant::*[contains(@class, 'left-column')]")
+"""Where the facts of a work stand; a comment has fields of the same names."""
+
 FIELDS = XPath("descendant::*[contains(@class, 'field-name-')]")
 """The fields of a work, as Drupal calls them: found once, and each fact is looked for in its own only."""
 
 LONG_TEXTS = XPath("*[contains(@class, 'field-items')]/*[contains(concat(@class, ' '), 'field-item ')]")
 """The items of a field, and not those that somebody pasted into its text."""
+
+NODE_ID = re.compile(r"(?:flag-favorites-|/node/)(\d+)")
 
 SITE_NAME = "| OpenGameArt.org"
 """What follows the title of every page."""
@@ -69,7 +74,7 @@ class WorkPage:
         self._response = response
         self._page = root_of(response)
         self._node = select(self._page, "div.node.node-art.view-mode-full")
-        self._facts = _fields(select(self._node, ".group-left.left-column"))
+        self._facts = _fields(column for node in self._node for column in LEFT_COLUMN(node))
         self._fields = _fields(self._node)
 
     @property
@@ -109,7 +114,7 @@ class WorkPage:
         canonical = attribute(select(self._page, 'link[rel="canonical"]'), "href")
         return absolute(self._response, canonical) or self._response.url
 
-    @property
+    @cached_property
     def title(self) -> str:
         """The title; the first ``h2`` of the page is that of the login form."""
         return (
@@ -141,12 +146,11 @@ class WorkPage:
     @property
     def node_id(self) -> int | None:
         """The site's number of the work."""
-        marks = [
-            attribute(self._fact("flag-favorite", '[class*="flag-favorites-"]'), "class"),
-            attribute(select(self._page, 'link[rel="shortlink"]'), "href"),
-            urlsplit(self._response.url).path,
-        ]
-        found = re.search(r"(?:flag-favorites-|/node/)(\d+)", " ".join(marks))
+        found = (
+            NODE_ID.search(attribute(self._fact("flag-favorite", '[class*="flag-favorites-"]'), "class"))
+            or NODE_ID.search(attribute(select(self._page, 'link[rel="shortlink"]'), "href"))
+            or NODE_ID.search(urlsplit(self._response.url).path)
+        )
         return _number(found[1]) if found else None
 
     @property

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import logging
-from collections.abc import Sequence
 from typing import Self
 
 from scrapy.crawler import Crawler
@@ -13,7 +11,8 @@ from scrapy.exceptions import DropItem
 
 from artstore.aside import Aside, ProcessEnded
 from artstore.errors import NotWritten, OgaError
-from ogaspider.bookkeeping import Outcome, record
+from artstore.models import Failure
+from ogaspider.bookkeeping import record
 from ogaspider.ending import NOT_WRITTEN, Ending
 from ogaspider.items import ArtItem, Item
 from ogaspider.settings import house_settings
@@ -25,15 +24,15 @@ logger = logging.getLogger(__name__)
 
 
 class RecordPipeline:
-    """Each item whole or not at all; those that wait while others are written are written together."""
+    """Each item whole or not at all; those that come close together are written together."""
 
     def __init__(self, crawler: Crawler) -> None:
         # One process: the catalog takes one writer at a time.
-        self._aside = Aside(house_settings(crawler.settings), 1)
+        self._aside: Aside[Item, list[Failure]] = Aside(
+            record, house_settings(crawler.settings), count=1, most=MOST_AT_ONCE
+        )
         self._stats = crawler.stats
         self._ending = Ending(crawler)
-        self._waiting: list[tuple[Item, asyncio.Future[Outcome]]] = []
-        self._writing: asyncio.Task[None] | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -46,53 +45,32 @@ class RecordPipeline:
 
     async def process_item(self, item: Item) -> Item:
         """Record *item*. What cannot be written is dropped, and read again by the next crawl."""
-        outcome = await self._recorded(item)
-        if isinstance(outcome, Exception):
-            self._end(outcome)
-            raise DropItem(str(outcome)) from outcome
-        for failure in outcome:
+        try:
+            failures = await self._recorded(item)
+        except (OgaError, OSError) as error:
+            self._end(error)
+            raise DropItem(str(error)) from error
+        for failure in failures:
             self._stats.inc_value("oga/failures")
             self._stats.inc_value(f"oga/failures/{failure.stage}/{failure.reason}")
         if isinstance(item, ArtItem):
             self._announce(item)
         return item
 
-    def _end(self, error: NotWritten | OSError) -> None:
+    def _end(self, error: OgaError | OSError) -> None:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             self._ending.disk_full(error)
         else:
             self._ending.end(NOT_WRITTEN, str(error))
 
-    async def _recorded(self, item: Item) -> Outcome:
-        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, outcome))
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write())
-        return await outcome
-
-    async def _write(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-            try:
-                outcomes = await self._asked([item for item, _ in batch])
-            except BaseException as error:
-                # A bug, but whoever waits has to hear of it.
-                for _, waiting in batch:
-                    waiting.set_exception(error)
-                raise
-            for (_, waiting), outcome in zip(batch, outcomes, strict=True):
-                waiting.set_result(outcome)
-
-    async def _asked(self, items: Sequence[Item]) -> Sequence[Outcome]:
-        # Twice, where the process ended. If it had written them, that changes nothing but how often something failed.
+    async def _recorded(self, item: Item) -> list[Failure]:
+        # Twice, where the process ended. If it had written it, that changes nothing but how often something failed.
         for _ in range(2):
             try:
-                return await self._aside.call(record, items)
+                return await self._aside.ask(item)
             except ProcessEnded as error:
                 ended = NotWritten(f"the process that writes the catalog ended, {error}")
-            except (OgaError, OSError) as error:
-                return [NotWritten(str(error))] * len(items)
-        return [ended] * len(items)
+        raise ended
 
     def _announce(self, item: ArtItem) -> None:
         self._stats.inc_value("oga/works")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from typing import Self
 
@@ -12,7 +13,7 @@ from artstore.aside import ProcessEnded
 from artstore.catalog import Catalog
 from artstore.errors import OgaError
 from artstore.examiners import Examiners
-from artstore.models import FILES, Failure, Stage
+from artstore.models import FILES, Failure, Stage, StoredFile
 from ogaspider.ending import NOT_UNPACKED, Ending
 from ogaspider.items import ArtItem, Item
 from ogaspider.settings import house_settings
@@ -46,19 +47,25 @@ class UnpackPipeline:
     async def process_item(self, item: Item) -> Item:
         """Look at each stored file that is new."""
         if isinstance(item, ArtItem):
-            for stored in item.stored:
-                bytes_of = (stored.path, stored.sha256)
-                # Another work that is on its way may list the same file.
-                if self._catalog.is_examined(*bytes_of) or bytes_of in self._on_their_way:
-                    continue
-                self._on_their_way.add(bytes_of)
-                try:
-                    await self._examine(item, stored.path)
-                finally:
-                    self._on_their_way.discard(bytes_of)
+            # Another work that is on its way may list the same file.
+            new = [
+                stored
+                for stored in item.stored
+                if (stored.path, stored.sha256) not in self._on_their_way
+                and not self._catalog.is_examined(stored.path, stored.sha256)
+            ]
+            await asyncio.gather(*(self._examine(item, stored) for stored in new))
         return item
 
-    async def _examine(self, item: ArtItem, path: str) -> None:
+    async def _examine(self, item: ArtItem, stored: StoredFile) -> None:
+        bytes_of = (stored.path, stored.sha256)
+        self._on_their_way.add(bytes_of)
+        try:
+            await self._look(item, stored.path)
+        finally:
+            self._on_their_way.discard(bytes_of)
+
+    async def _look(self, item: ArtItem, path: str) -> None:
         try:
             item.findings[path] = await self._examiners.find_images(path)
         except OSError as error:

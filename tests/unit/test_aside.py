@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,18 @@ from artstore.aside import Aside, ProcessEnded
 from artstore.errors import ArchiveError, NotWritten
 from artstore.settings import Settings
 
+Function = Callable[[Sequence[Any], Settings], Any]
+
 
 def test_the_answer_comes_from_another_process(tmp_path: Path) -> None:
     assert asked(tmp_path, process_of, "x") != os.getpid()
 
 
 def test_there_are_no_more_processes_than_asked_for(tmp_path: Path) -> None:
-    async def ask(aside: Aside) -> list[int]:
-        return await asyncio.gather(*(aside.call(process_of, "x") for _ in range(20)))
+    async def ask(aside: Aside[Any, Any]) -> Any:
+        return await asyncio.gather(*(aside.ask("x", alone=True) for _ in range(200)))
 
-    assert len(set(with_aside(tmp_path, 2, ask))) <= 2
+    assert len(set(with_aside(tmp_path, linger, ask, count=2))) == 2
 
 
 def test_the_data_folder_is_the_same_from_wherever_they_work(
@@ -50,65 +53,133 @@ def test_what_it_prints_is_no_answer(tmp_path: Path, capfd: pytest.CaptureFixtur
 
 
 def test_that_it_ended_over_a_question_is_told_and_the_next_one_is_answered(tmp_path: Path) -> None:
-    async def ask(aside: Aside) -> str:
+    async def ask(aside: Aside[Any, Any]) -> Any:
         with pytest.raises(ProcessEnded, match="7"):
-            await aside.call(leave, 7)
-        return await aside.call(shout, "axe")
+            await aside.ask(7)
+        return await aside.ask("axe")
 
-    assert with_aside(tmp_path, 1, ask) == "AXE"
+    assert with_aside(tmp_path, leave, ask) == "axe"
 
 
-def test_what_waits_behind_a_question_that_ends_the_process_is_answered_elsewhere(tmp_path: Path) -> None:
-    async def ask(aside: Aside) -> list[Any]:
-        questions = [aside.call(leave, 7), *(aside.call(shout, str(number)) for number in range(20))]
-        answers: list[Any] = await asyncio.gather(*questions, return_exceptions=True)
-        return answers
+def test_a_question_that_ends_the_process_costs_none_of_those_it_came_with(tmp_path: Path) -> None:
+    async def ask(aside: Aside[Any, Any]) -> list[Any]:
+        return await asyncio.gather(
+            *(aside.ask(asked) for asked in ["axe", "bow", 7, *"abcdefgh"]), return_exceptions=True
+        )
 
-    first, *others = with_aside(tmp_path, 1, ask)
-    assert isinstance(first, ProcessEnded)
-    assert others == [str(number) for number in range(20)]
+    *before, seventh, cup = with_aside(tmp_path, leave, ask)[:4]
+    assert before == ["axe", "bow"]
+    assert isinstance(seventh, ProcessEnded)
+    assert cup == "a"
+
+
+def test_questions_that_come_together_are_asked_together(tmp_path: Path) -> None:
+    async def ask(aside: Aside[Any, Any]) -> Any:
+        return await asyncio.gather(*(aside.ask("x") for _ in range(10)))
+
+    assert with_aside(tmp_path, how_many, ask) == [8] * 8 + [2] * 2
+
+
+def test_one_that_is_to_go_alone_goes_alone(tmp_path: Path) -> None:
+    async def ask(aside: Aside[Any, Any]) -> Any:
+        return await asyncio.gather(*(aside.ask("x", alone=number == 2) for number in range(5)))
+
+    assert with_aside(tmp_path, how_many, ask) == [2, 2, 1, 2, 2]
+
+
+def test_nothing_waits_for_a_slow_one_that_it_came_with(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "trap")
+
+    async def ask(aside: Aside[Any, Any]) -> list[str]:
+        trapped = asyncio.create_task(aside.ask("trap"))
+        others = await asyncio.gather(*(aside.ask(name) for name in ("axe", "bow", "cup")))
+        assert not trapped.done()
+        (tmp_path / "trap").write_text("let go")
+        return [*others, await trapped]
+
+    assert with_aside(tmp_path, wait_for, ask, count=2) == ["axe", "bow", "cup", "let go"]
+
+
+def test_the_end_does_not_wait_for_a_slow_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "trap")
+
+    async def ask(aside: Aside[Any, Any]) -> asyncio.Task[Any]:
+        trapped = asyncio.create_task(aside.ask("trap"))
+        await asyncio.wait([trapped], timeout=1)
+        return trapped
+
+    assert with_aside(tmp_path, wait_for, ask).cancelled()
+
+
+def test_a_question_that_cannot_be_sent_is_refused_and_the_next_one_answered(tmp_path: Path) -> None:
+    async def ask(aside: Aside[Any, Any]) -> Any:
+        with pytest.raises(Exception, match="pickle"):
+            await aside.ask(lambda: "no pickle takes it")
+        return await aside.ask("axe")
+
+    assert with_aside(tmp_path, leave, ask) == "axe"
 
 
 def test_a_long_answer_comes_whole(tmp_path: Path) -> None:
     assert asked(tmp_path, repeat, 3_000_000) == "x" * 3_000_000
 
 
-def process_of(_asked: str, _settings: Settings) -> int:
-    return os.getpid()
+def process_of(asked: Sequence[str], _settings: Settings) -> Iterator[int]:
+    return (os.getpid() for _ in asked)
 
 
-def data_dir(_asked: str, settings: Settings) -> str:
-    return str(settings.data_dir)
+def linger(asked: Sequence[str], settings: Settings) -> Iterator[int]:
+    time.sleep(0.01)
+    return process_of(asked, settings)
 
 
-def refuse(asked: str, _settings: Settings) -> None:
-    raise NotWritten(f"no room for {asked}")
+def how_many(asked: Sequence[str], _settings: Settings) -> list[int]:
+    return [len(asked)] * len(asked)
 
 
-def break_off(asked: str, _settings: Settings) -> None:
-    raise ArchiveError("bad_archive", asked)
+def data_dir(asked: Sequence[str], settings: Settings) -> list[str]:
+    return [str(settings.data_dir)] * len(asked)
 
 
-def shout(asked: str, _settings: Settings) -> str:
+def refuse(asked: Sequence[str], _settings: Settings) -> list[Exception]:
+    return [NotWritten(f"no room for {one}") for one in asked]
+
+
+def break_off(asked: Sequence[str], _settings: Settings) -> list[Exception]:
+    return [ArchiveError("bad_archive", one) for one in asked]
+
+
+def shout(asked: Sequence[str], _settings: Settings) -> list[str]:
     os.write(1, b"as a decoder in C would")
-    return asked.upper()
+    return [one.upper() for one in asked]
 
 
-def leave(code: int, _settings: Settings) -> None:
-    os._exit(code)
+def leave(asked: Sequence[str | int], _settings: Settings) -> Iterator[str]:
+    for one in asked:
+        if isinstance(one, int):
+            os._exit(one)
+        yield one
 
 
-def repeat(times: int, _settings: Settings) -> str:
-    return "x" * times
+def wait_for(asked: Sequence[str], settings: Settings) -> Iterator[str]:
+    for name in asked:
+        path = settings.data_dir / name
+        yield path.read_text() if path.exists() else name
 
 
-def asked(data_dir: Path, function: Callable[[Any, Settings], Any], argument: object) -> Any:
-    return with_aside(data_dir, 1, lambda aside: aside.call(function, argument))
+def repeat(asked: Sequence[int], _settings: Settings) -> list[str]:
+    return ["x" * times for times in asked]
 
 
-def with_aside(data_dir: Path, count: int, ask: Callable[[Aside], Awaitable[Any]]) -> Any:
+def asked(data_dir: Path, function: Function, argument: object) -> Any:
+    return with_aside(data_dir, function, lambda aside: aside.ask(argument))
+
+
+def with_aside(
+    data_dir: Path, function: Function, ask: Callable[[Aside[Any, Any]], Awaitable[Any]], count: int = 1
+) -> Any:
     async def main() -> Any:
-        aside = Aside(Settings(data_dir=data_dir), count)
+        aside: Aside[Any, Any] = Aside(function, Settings(data_dir=data_dir), count=count, most=8)
         try:
             return await ask(aside)
         finally:
