@@ -199,6 +199,9 @@ class _Helper:
                 cwd=_ROOT,
                 start_new_session=True,
             )
+        except NotImplementedError as error:
+            # Twisted's loop on Windows can start none.
+            raise OgaError("a crawl does not run on Windows itself; run it inside WSL") from error
         except OSError as error:
             raise OgaError(f"a process of our own did not start: {error}") from error
         self._process = process

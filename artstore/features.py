@@ -17,10 +17,11 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-from filelock import BaseFileLock, FileLock, Timeout
+from filelock import BaseFileLock
 from numpy.typing import NDArray
 
-from artstore.errors import Busy, Mismatch, WrongShape
+from artstore.claims import claimed
+from artstore.errors import Mismatch, WrongShape
 
 START_OVER = "`python -m embedder --forget NAME`, with the embedder's name, starts it over"
 
@@ -112,14 +113,7 @@ class FeatureWriter:
 
 def claim(folder: Path) -> BaseFileLock:
     """Return the held lock of *folder*'s one writer. Raises :class:`~artstore.errors.Busy` if another holds it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    # Not the lock of one thread: whoever opens need not be whoever closes.
-    lock = FileLock(folder / "writer.lock", timeout=0, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise Busy(f"another process is embedding into {folder}; wait for it to end") from None
-    return lock
+    return claimed(folder / "writer.lock", f"embedding into {folder}")
 
 
 def rows_path(folder: Path, dim: int) -> Path:

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from artstore.errors import Busy
+from artstore.claims import claimed
 from artstore.features import FeatureReader, unit
 from artstore.ledger import Ledger
 from artstore.settings import Settings
@@ -61,12 +60,11 @@ def update_index(ledger: Ledger, settings: Settings, *, rebuild: bool = False) -
 def index_claimed(settings: Settings, embedder: str) -> Iterator[None]:
     """Be the only one to write *embedder*'s indexes. Raises :class:`~artstore.errors.Busy` if another process does."""
     stem = settings.index_path(embedder)
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    lock = claimed(stem.with_name(stem.name + ".lock"), f"writing the index {stem}")
     try:
-        with FileLock(stem.with_name(stem.name + ".lock"), timeout=0):
-            yield
-    except Timeout:
-        raise Busy(f"another process is writing the index {stem}; wait for it to end") from None
+        yield
+    finally:
+        lock.release()
 
 
 def _updated(ledger: Ledger, settings: Settings, *, rebuild: bool) -> Iterator[tuple[int, int]]:

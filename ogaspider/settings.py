@@ -42,16 +42,31 @@ REDIRECT_MAX_TIMES = 5
 # What failed is tried again before anything else is asked for. Otherwise a site that is down would be asked for all
 # pages of a listing, and for all of them again, before the first had failed for good and counted.
 RETRY_PRIORITY_ADJUST = 100
-# A guest needs none, and for each that it is given Scrapy would ask publicsuffix.org whether it may have it.
-COOKIES_ENABLED = False
+# What our handler raises; those of others are not even loaded.
+RETRY_EXCEPTIONS = [
+    "scrapy.exceptions.CannotResolveHostError",
+    "scrapy.exceptions.DownloadConnectionRefusedError",
+    "scrapy.exceptions.DownloadFailedError",
+    "scrapy.exceptions.DownloadTimeoutError",
+    "scrapy.exceptions.ResponseDataLossError",
+    # Of a compressed answer that is none.
+    OSError,
+]
 DOWNLOAD_TIMEOUT = 180.0
 
 DOWNLOAD_HANDLERS = {
     "http": "ogaspider.browser.BrowserDownloadHandler",
     "https": "ogaspider.browser.BrowserDownloadHandler",
+    # Nothing on a page may lead to this machine's files, or anywhere else than the web.
+    "data": None,
+    "file": None,
+    "ftp": None,
+    "s3": None,
 }
 # Answers go from the last to the first; Scrapy's own are at 550 for tries, 590 for compression, 700 for cookies.
 DOWNLOADER_MIDDLEWARES = {
+    # A guest needs none, and for each that it is given Scrapy would ask publicsuffix.org whether it may have it.
+    "scrapy.downloadermiddlewares.cookies.CookiesMiddleware": None,
     # These look at every request for what no request of ours has: a password, a domain that it may not leave.
     "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
@@ -61,9 +76,11 @@ DOWNLOADER_MIDDLEWARES = {
     # After all that sends a request again, so that every try asks only for what is missing.
     "ogaspider.downloads.ResumeMiddleware": 950,
 }
-# These look at every request and item that comes of a page, and change nothing that anybody asks for.
+# These look at every request and item that comes of a page, and change nothing that anybody asks for. Where we come
+# from is in the name that we give.
 SPIDER_MIDDLEWARES = {
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
+    "scrapy.spidermiddlewares.referer.RefererMiddleware": None,
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
 }
 # What scrapy-playwright is to do; it is asked only if a page needs it.

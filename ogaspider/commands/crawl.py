@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from filelock import BaseFileLock
 from scrapy import Spider
 from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.crawler import Crawler
@@ -12,6 +13,7 @@ from scrapy.exceptions import UsageError
 from scrapy.spiderloader import get_spider_loader
 
 from artstore.catalog import Catalog
+from artstore.claims import claimed
 from artstore.command import INTERRUPTED, talk
 from artstore.errors import OgaError
 from artstore.errors import UsageError as WrongUsage
@@ -35,6 +37,7 @@ class Command(ScrapyCrawl):
     """Scrapy's own command, with our arguments explained and checked, and without its list of parts."""
 
     _counted: Crawler | None = None
+    _lock: BaseFileLock | None = None
 
     def long_desc(self) -> str:
         """Say what the arguments of the crawl are."""
@@ -64,6 +67,8 @@ class Command(ScrapyCrawl):
             if settings.browser or settings.chromium:
                 check_browser(settings.chromium)
             Catalog(settings.catalog_path).close()
+            # Held until this process ends. Two crawls would write the same files, and ask a site for twice as much.
+            self._lock = claimed(settings.data_dir / "crawl.lock", f"crawling into {settings.data_dir}")
         except WrongUsage as error:
             raise UsageError(str(error), print_help=False) from error
         except OgaError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +14,19 @@ from typing import Any
 
 import pytest
 
-from tests.integration.crawling import Crawled, bytes_below, changed, crawl, interrupted_crawl, is_2d, rows
+from tests.integration.crawling import (
+    QUICK,
+    ROOT,
+    Crawled,
+    bytes_below,
+    changed,
+    command,
+    crawl,
+    environment,
+    interrupted_crawl,
+    is_2d,
+    rows,
+)
 from tests.integration.test_crawl_files import TRIED_THREE_TIMES
 from tests.replica import ReplicaServer, Site, build_site
 from tests.replica.site import FILES_PATH, Content
@@ -252,3 +266,21 @@ def test_a_crawl_says_how_far_it_is_and_how_long_it_takes_yet(
     assert counts == sorted(counts)
     assert any(left for *_, left in told)
     assert "Crawled 0 pages" not in done.stderr
+
+
+def test_a_second_crawl_into_the_same_folder_is_refused_and_the_first_goes_on(
+    undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    server, data_dir = undisturbed.server, tmp_path / "data"
+    server.forget_requests()
+    slowly = command(*QUICK, "-s", "DOWNLOAD_DELAY=0.2", "-a", "max_pages=1")
+    with subprocess.Popen(slowly, cwd=ROOT, env=environment(server.url, data_dir)) as first:
+        while first.poll() is None and not server.requests:
+            time.sleep(0.01)
+        second = crawl(server.url, data_dir)
+        assert first.poll() is None, "the first was over before the second began"
+        first.send_signal(signal.SIGINT)
+        assert first.wait(timeout=60) == 130
+    assert second.returncode == 3
+    assert f"another process is crawling into {data_dir}; wait for it to end" in second.stderr
+    assert "Traceback" not in second.stderr
