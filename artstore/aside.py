@@ -47,7 +47,8 @@ class ProcessEnded(Exception):
 
 @dataclass(slots=True, eq=False)
 class _Question:
-    asked: Any
+    asked: bytes
+    """Pickled: what cannot be sent is refused to whoever asked it, and to nobody else."""
     alone: bool
     answer: asyncio.Future[Any]
     since_s: float
@@ -58,8 +59,8 @@ class Aside(Generic[Asked, Answer]):
 
     It gets up to *most* questions at a time and yields, in their order, the answer
     to each, or the OgaError or OSError that is to be raised. It may get a question
-    twice: from one that is held up, or has ended, it goes to another process.
-    *niceness* is how far the processes stand back.
+    twice, even at the same time: one that waits behind a slow one, or in a process
+    that ends, goes to another. *niceness* is how far the processes stand back.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Aside(Generic[Asked, Answer]):
         :class:`~artstore.errors.OgaError` if no process can be started.
         """
         loop = asyncio.get_running_loop()
-        question = _Question(asked, alone, loop.create_future(), loop.time())
+        question = _Question(pickle.dumps(asked), alone, loop.create_future(), loop.time())
         self._waiting.append(question)
         self._arrived.set()
         if self._watching is None:
@@ -96,7 +97,6 @@ class Aside(Generic[Asked, Answer]):
         try:
             answer: Answer = await question.answer
         except asyncio.CancelledError:
-            # Who gave up may have done so because it takes for ever.
             for helper in self._helpers.values():
                 helper.give_up(question)
             raise
@@ -108,20 +108,15 @@ class Aside(Generic[Asked, Answer]):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for question in self._waiting:
+            question.answer.cancel()
 
     async def _watch(self) -> None:
         """Start processes as they are needed, and let no question wait for another's answer."""
         while True:
             if self._needs_another():
                 helper = _Helper(self._greeting)
-                try:
-                    await helper.start()
-                except (OgaError, ProcessEnded) as error:
-                    if not self._helpers:
-                        _refuse(self._waiting, error)
-                        self._waiting.clear()
-                else:
-                    self._helpers[asyncio.create_task(self._work(helper))] = helper
+                self._helpers[asyncio.create_task(self._work(helper))] = helper
             await asyncio.sleep(PATIENCE_S)
             self._helpers = {task: helper for task, helper in self._helpers.items() if not task.done()}
             if self._count > 1:
@@ -153,18 +148,19 @@ class Aside(Generic[Asked, Answer]):
     async def _gathered(self) -> list[_Question]:
         """Return the next questions: those that came close to each other, or one that is to go alone."""
         async with self._gathering:
-            while not self._waiting:
-                self._arrived.clear()
-                await self._arrived.wait()
-            if len(self._waiting) < self._most:
-                await asyncio.sleep(GATHER_S)
-            questions = [self._waiting.popleft()]
-            while (
-                self._waiting
-                and len(questions) < self._most
-                and not (questions[0].alone or self._waiting[0].alone)
-            ):
-                questions.append(self._waiting.popleft())
+            questions: list[_Question] = []
+            while not questions:
+                while not self._waiting:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                if len(self._waiting) < self._most:
+                    await asyncio.sleep(GATHER_S)
+                while self._waiting and len(questions) < self._most:
+                    if questions and (questions[0].alone or self._waiting[0].alone):
+                        break
+                    question = self._waiting.popleft()
+                    if not question.answer.done():
+                        questions.append(question)
             return questions
 
     def _put_back(self, questions: Sequence[_Question]) -> None:
@@ -172,8 +168,9 @@ class Aside(Generic[Asked, Answer]):
         waiting = [question for question in questions if not (question.answer.done() or question.alone)]
         for question in waiting:
             question.alone = True
-        self._waiting.extendleft(reversed(waiting))
-        self._arrived.set()
+        self._waiting.extend(waiting)
+        if waiting:
+            self._arrived.set()
 
 
 class _Helper:
@@ -183,11 +180,10 @@ class _Helper:
         self._greeting = greeting
         self._process: Process | None = None
         self._questions: Sequence[_Question] = ()
-        self._at: _Question | None = None
         self._heard_s = 0.0
 
     async def start(self) -> Process:
-        """Raises :class:`~artstore.errors.OgaError`, or :class:`ProcessEnded` if it was killed."""
+        """Raises :class:`~artstore.errors.OgaError` where it does not get ready, whatever ended it."""
         try:
             # From where this package is: the folder of whoever asks may be any. Out of reach of the terminal's signals.
             process = await asyncio.create_subprocess_exec(
@@ -209,32 +205,35 @@ class _Helper:
             _send(process, self._greeting)
             await _heard(process)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
-            ended = await self._ended()
-            if process.returncode and process.returncode < 0:
-                raise ended from error
             raise OgaError(
-                f"a process of our own did not start: {sys.executable} -m artstore.aside: {ended}"
+                f"a process of our own did not start: {sys.executable} -m artstore.aside: {await self._ended()}"
             ) from error
         return process
 
     async def answer(self, questions: Sequence[_Question]) -> None:
         """Answer *questions*, each as soon as it can be. Raises what :meth:`start` does."""
-        process = self._process or await self.start()
-        self._questions = questions
-        self._heard_s = asyncio.get_running_loop().time()
         try:
+            if self._process and self._process.returncode is not None:
+                # It died while it had nothing to do: that is nobody's fault.
+                self._process = None
+            process = self._process or await self.start()
+            self._questions = questions
+            self._heard_s = asyncio.get_running_loop().time()
             _send(process, [question.asked for question in questions])
             for question in questions:
-                self._at = question
                 _resolve(question.answer, await _heard(process))
                 self._heard_s = asyncio.get_running_loop().time()
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._ended() from error
+        except OgaError:
+            raise
         except BaseException as error:
             # Nobody waits any more; or a bug, of which whoever waits has to hear.
             self._kill()
             _refuse(questions, error)
             raise
+        finally:
+            self._questions = ()
 
     def held_up(self, since_s: float) -> Sequence[_Question]:
         """Return what waits for an answer behind a question that has had none since *since_s*."""
@@ -242,12 +241,12 @@ class _Helper:
         return unanswered[1:] if self._heard_s < since_s else []
 
     def give_up(self, question: _Question) -> None:
-        """End the process if it is at work on *question*."""
-        if self._at is question:
+        """End the process if *question* is among those that it is at: it may take for ever."""
+        if question in self._questions:
             self._kill()
 
     async def close(self) -> None:
-        """End the process."""
+        """End the process, once it has nothing to do."""
         if self._process and self._process.stdin:
             self._process.stdin.close()
             await self._process.wait()
@@ -318,8 +317,9 @@ def _serve(source: BinaryIO, target: FileIO) -> None:
     if hasattr(os, "nice"):
         os.nice(niceness)
     _tell(target, None)
-    while (asked := _received(source)) is not None:
-        for answer in function(asked, settings):
+    while (pickles := _received(source)) is not None:
+        asked = [pickle.loads(one) for one in pickles]  # noqa: S301
+        for _, answer in zip(asked, function(asked, settings), strict=True):
             _tell(target, answer)
 
 

@@ -23,7 +23,7 @@ def record(items: Sequence[Item], settings: Settings) -> list[Outcome]:
     outcomes = [_synced(item, blobs) for item in items]
     try:
         catalog = _catalog(settings.catalog_path)
-    except OgaError as error:
+    except (OgaError, OSError) as error:
         return [error] * len(items)
     written = [number for number, outcome in enumerate(outcomes) if not isinstance(outcome, OSError)]
     together = _write([items[number] for number in written], catalog)

@@ -25,7 +25,9 @@ def root_of(response: TextResponse) -> list[Any]:
     """
     # libxml2 would take a NUL for the end.
     markup = response.text.replace("\0", "").strip()
-    root = fromstring(markup.encode() or b"<html/>", HTMLParser(encoding="utf-8", huge_tree=True))
+    root = fromstring(
+        markup.encode(errors="replace") or b"<html/>", HTMLParser(encoding="utf-8", huge_tree=True)
+    )
     return [] if root is None else [root]
 
 

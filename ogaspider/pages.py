@@ -46,7 +46,7 @@ PREVIEWS = XPath(
 )
 """The full size, or the thumbnail where nothing leads further."""
 
-LEFT_COLUMN = XPath("descendant::*[contains(@class, 'left-column')]")
+LEFT_COLUMN = XPath("(descendant::*[contains(@class, 'left-column')])[1]")
 """Where the facts of a work stand; a comment has fields of the same names."""
 
 FIELDS = XPath("descendant::*[contains(@class, 'field-name-')]")

@@ -57,7 +57,7 @@ DOWNLOAD_TIMEOUT = 180.0
 DOWNLOAD_HANDLERS = {
     "http": "ogaspider.browser.BrowserDownloadHandler",
     "https": "ogaspider.browser.BrowserDownloadHandler",
-    # Nothing on a page may lead to this machine's files, or anywhere else than the web.
+    # Not even loaded: nothing here asks for anything but the web.
     "data": None,
     "file": None,
     "ftp": None,
@@ -76,11 +76,9 @@ DOWNLOADER_MIDDLEWARES = {
     # After all that sends a request again, so that every try asks only for what is missing.
     "ogaspider.downloads.ResumeMiddleware": 950,
 }
-# These look at every request and item that comes of a page, and change nothing that anybody asks for. Where we come
-# from is in the name that we give.
+# These look at every request and item that comes of a page, and change nothing that anybody asks for.
 SPIDER_MIDDLEWARES = {
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
-    "scrapy.spidermiddlewares.referer.RefererMiddleware": None,
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
 }
 # What scrapy-playwright is to do; it is asked only if a page needs it.

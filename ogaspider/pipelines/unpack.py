@@ -9,7 +9,6 @@ from typing import Self
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 
-from artstore.aside import ProcessEnded
 from artstore.catalog import Catalog
 from artstore.errors import OgaError
 from artstore.examiners import Examiners
@@ -54,16 +53,15 @@ class UnpackPipeline:
                 if (stored.path, stored.sha256) not in self._on_their_way
                 and not self._catalog.is_examined(stored.path, stored.sha256)
             ]
+            self._on_their_way.update((stored.path, stored.sha256) for stored in new)
             await asyncio.gather(*(self._examine(item, stored) for stored in new))
         return item
 
     async def _examine(self, item: ArtItem, stored: StoredFile) -> None:
-        bytes_of = (stored.path, stored.sha256)
-        self._on_their_way.add(bytes_of)
         try:
             await self._look(item, stored.path)
         finally:
-            self._on_their_way.discard(bytes_of)
+            self._on_their_way.discard((stored.path, stored.sha256))
 
     async def _look(self, item: ArtItem, path: str) -> None:
         try:
@@ -76,7 +74,7 @@ class UnpackPipeline:
             detail = f"{type(error).__name__}: {error.strerror}"
             item.unread.append(Failure(Stage.UNPACK, f"{FILES}/{path}", "unreadable", detail))
             return
-        except (OgaError, ProcessEnded) as error:
+        except OgaError as error:
             self._ending.end(NOT_UNPACKED, str(error))
             raise DropItem(f"not unpacked, the next crawl goes on from here: {path}") from error
         self._stats.inc_value("oga/images", len(item.findings[path].images))

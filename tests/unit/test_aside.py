@@ -111,6 +111,48 @@ def test_the_end_does_not_wait_for_a_slow_one(tmp_path: Path) -> None:
     assert with_aside(tmp_path, wait_for, ask).cancelled()
 
 
+def test_the_end_frees_whoever_waits_behind_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "trap")
+
+    async def ask(aside: Aside[Any, Any]) -> list[asyncio.Task[Any]]:
+        tasks = [asyncio.create_task(aside.ask(name)) for name in ["trap", *"abcdefghijklmnop"]]
+        await asyncio.wait(tasks, timeout=1)
+        return tasks
+
+    async def main() -> list[bool]:
+        aside: Aside[Any, Any] = Aside(wait_for, Settings(data_dir=tmp_path), count=1, most=8)
+        tasks = await ask(aside)
+        await aside.close()
+        done, _ = await asyncio.wait(tasks, timeout=5)
+        return [task in done and task.cancelled() for task in tasks]
+
+    assert asyncio.run(main()) == [True] * 17
+
+
+def test_one_that_was_given_up_before_its_turn_is_not_asked(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "trap")
+
+    async def ask(aside: Aside[Any, Any]) -> list[str]:
+        slow = asyncio.create_task(aside.ask("slow", alone=True))
+        trapped = asyncio.create_task(aside.ask("trap", alone=True))
+        await asyncio.sleep(0.1)
+        trapped.cancel()
+        return [await slow, await aside.ask("axe")]
+
+    assert with_aside(tmp_path, wait_for, ask) == ["slow", "axe"]
+
+
+def test_nothing_is_asked_twice_but_what_waited_behind_a_slow_one(tmp_path: Path) -> None:
+    async def ask(aside: Aside[Any, Any]) -> Any:
+        return await asyncio.gather(*(aside.ask(name) for name in ["slow", *"abcdefg", "slow", *"hijklmn"]))
+
+    with_aside(tmp_path, note_down, ask, count=2)
+    noted = (tmp_path / "noted").read_text().split()
+    assert noted.count("slow") == 2
+    assert set(noted) == {"slow", *"abcdefghijklmn"}
+    assert all(noted.count(name) <= 2 for name in "abcdefghijklmn")
+
+
 def test_a_question_that_cannot_be_sent_is_refused_and_the_next_one_answered(tmp_path: Path) -> None:
     async def ask(aside: Aside[Any, Any]) -> Any:
         with pytest.raises(Exception, match="pickle"):
@@ -164,7 +206,18 @@ def leave(asked: Sequence[str | int], _settings: Settings) -> Iterator[str]:
 def wait_for(asked: Sequence[str], settings: Settings) -> Iterator[str]:
     for name in asked:
         path = settings.data_dir / name
+        if name == "slow":
+            time.sleep(1)
         yield path.read_text() if path.exists() else name
+
+
+def note_down(asked: Sequence[str], settings: Settings) -> Iterator[str]:
+    for name in asked:
+        with (settings.data_dir / "noted").open("a") as file:
+            file.write(f"{name}\n")
+        if name == "slow":
+            time.sleep(1)
+        yield name
 
 
 def repeat(asked: Sequence[int], _settings: Settings) -> list[str]:

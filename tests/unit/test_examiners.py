@@ -57,6 +57,26 @@ def test_a_file_that_ends_the_process_is_a_failure_of_its_own(settings: Settings
     assert (len(before.images), len(after.images)) == (1, 1)
 
 
+def test_no_file_is_blamed_for_all_that_died_before_it_came(settings: Settings) -> None:
+    # Names that sort one after the other, each large enough to go alone, so that both processes have something to do.
+    large = [f"large-{number}.png" for number in range(40)]
+    for name in large:
+        (settings.files_dir / name).write_bytes(b"no picture" * 120_000)
+
+    async def ask() -> list[Findings]:
+        examiners = Examiners(settings, 2)
+        await asyncio.gather(*(examiners.find_images(name) for name in large))
+        for process in children():
+            os.kill(process, signal.SIGKILL)
+        # A moment, in which it is noticed that they have ended.
+        await asyncio.sleep(0.2)
+        findings = [await examiners.find_images(name) for name in ("axe.png", "bow.png", "cup.png")]
+        await examiners.close()
+        return findings
+
+    assert [findings.failures for findings in asyncio.run(ask())] == [[], [], []]
+
+
 def test_one_that_dies_with_nothing_to_do_costs_nothing(settings: Settings) -> None:
     async def ask() -> list[Findings]:
         examiners = Examiners(settings, 2)
