@@ -70,6 +70,8 @@ class Settings:
     max_archive_bytes: int = _setting(4096 * MIB, "Unpacked bytes of one archive, counted while reading.")
     max_member_bytes: int = _setting(512 * MIB, "Unpacked bytes of one member of an archive.")
     max_archive_members: int = _setting(100_000, "Members of one archive.")
+    max_archive_depth: int = _setting(3, "Archives in archives; 1 looks into none.")
+    max_archive_s: float = _setting(600.0, "Seconds that unpacking one archive may take.")
     max_archive_ratio: int = _setting(1000, "Unpacked bytes per packed byte of one archive, from 1 MiB on.")
 
     @classmethod

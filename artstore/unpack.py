@@ -9,20 +9,23 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import BinaryIO
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import BinaryIO, cast
 
 from artstore import images, names
 from artstore.archives import (
+    HEAD_BYTES,
+    OVERDRAWN,
     ArchiveLimits,
-    ArchiveReader,
     Budget,
     Member,
     archive_kind,
+    is_archive_name,
     open_archive,
 )
-from artstore.blobs import FolderBlobs
+from artstore.blobs import TEMPORARY, FolderBlobs
 from artstore.errors import ArchiveError, PictureError, UnreadableFile
 from artstore.models import FILES, UNPACKED, Failure, Findings, FoundImage, Stage
 from artstore.settings import Settings
@@ -44,81 +47,113 @@ def find_images(path: str, settings: Settings) -> Findings:
 
     Safe to call again: what is already unpacked is replaced by the same. Whoever
     records it has to :func:`~artstore.blobs.FolderBlobs.sync_found` it before.
+    Raises OSError for what is the machine's fault: a full disk, a file that cannot be opened.
     """
     blobs = FolderBlobs(settings.data_dir)
     findings = Findings()
+    stored = f"{FILES}/{path}"
     try:
-        with blobs.open(f"{FILES}/{path}") as file:
-            _look(path, file, blobs, settings, findings)
+        with blobs.open(stored) as file:
+            kind = archive_kind(path, file.read(HEAD_BYTES))
+            file.seek(0)
+            if kind is not None:
+                packed_bytes = os.fstat(file.fileno()).st_size
+                budget = Budget(ArchiveLimits.from_settings(settings), packed_bytes)
+                unpacking = _Unpacking(f"{UNPACKED}/{path}", blobs, settings, budget, findings)
+                unpacking.open(path, blobs.local(stored), stored, "", 1)
+            elif images.is_picture_name(path):
+                _describe(stored, None, file, settings, findings)
     except FileNotFoundError:
-        _note(
-            findings, Stage.PICTURE, f"{FILES}/{path}", PictureError("missing_file", "the file is not there")
-        )
+        _note(findings, Stage.PICTURE, stored, PictureError("missing_file", "the file is not there"))
     series = names.series_of(image.path for image in findings.images)
     return replace(
         findings, images=[replace(image, series=series.get(image.path)) for image in findings.images]
     )
 
 
-def _look(path: str, file: BinaryIO, blobs: FolderBlobs, settings: Settings, findings: Findings) -> None:
-    stored = f"{FILES}/{path}"
-    # What is inside decides, and then the name; a packed file without either is none of ours.
-    if archive_kind(stored, file) is not None:
-        _unpack(path, file, blobs, settings, findings)
-    elif images.is_picture_name(path):
-        _describe(stored, None, file, settings, findings)
+@dataclass(slots=True)
+class _Unpacking:
+    """An archive on its way to *folder*, with all that are packed in it: they share one budget."""
 
+    folder: str
+    blobs: FolderBlobs
+    settings: Settings
+    budget: Budget
+    findings: Findings
+    taken: set[str] = field(default_factory=set)
+    """Paths of members, as a disk sees them that folds case."""
 
-def _unpack(path: str, file: BinaryIO, blobs: FolderBlobs, settings: Settings, findings: Findings) -> None:
-    stored = f"{FILES}/{path}"
-    budget = Budget(ArchiveLimits.from_settings(settings), os.fstat(file.fileno()).st_size)
-    try:
-        with open_archive(path, file) as archive:
-            members = archive.members()
-            budget.check_members(members)
-            for member, target in _wanted(members, f"{UNPACKED}/{path}"):
-                if _copied(archive, member, target, blobs, budget, findings):
-                    with blobs.open(target) as picture:
-                        _describe(target, member.name, picture, settings, findings)
-    except ArchiveError as error:
-        _note(findings, Stage.UNPACK, stored, error)
+    def open(self, name: str, packed: Path, subject: str, inside: str, depth: int) -> None:
+        """Unpack the archive at *packed*; its members' names begin with *inside*.
 
+        What is wrong with it as a whole is a failure of *subject*, and raised if
+        nothing more is to be read of the archive around it.
+        """
+        try:
+            with open_archive(name, packed, self.budget) as archive:
+                for member, source in archive.stream(lambda member: self._is_wanted(member, inside, depth)):
+                    self._unpack(member, source, inside, depth)
+        except ArchiveError as error:
+            if error.reason in OVERDRAWN and depth > 1:
+                raise
+            self._note(subject, error)
 
-def _wanted(members: Sequence[Member], folder: str) -> Iterator[tuple[Member, str]]:
-    """Yield the members that are named like pictures, each with a path of its own below *folder*."""
-    taken: set[str] = set()
-    for member in members:
-        if is_junk(member.name) or not images.is_picture_name(member.name):
-            continue
-        target = f"{folder}/{names.safe_path(member.name)}"
-        if names.folded(target) in taken:
-            target = names.marked(target, f"{member.position}/{member.name}")
-        taken.add(names.folded(target))
-        yield member, target
+    def _is_wanted(self, member: Member, inside: str, depth: int) -> bool:
+        self.budget.count_member()
+        is_archive = is_archive_name(member.name)
+        if is_junk(member.name) or not (is_archive or images.is_picture_name(member.name)):
+            return False
+        if member.refused:
+            self._note(self._path(inside + member.name), member.refused)
+            return False
+        if is_archive and depth >= self.budget.limits.depth:
+            detail = f"an archive in {depth} others; OGA_MAX_ARCHIVE_DEPTH looks deeper"
+            self._note(self._path(inside + member.name), ArchiveError("too_deep", detail))
+            return False
+        return True
 
+    def _unpack(self, member: Member, source: BinaryIO, inside: str, depth: int) -> None:
+        name = inside + member.name
+        target = self._own_path(name, member.position)
+        try:
+            if is_archive_name(name):
+                self._open_inner(name, source, target, depth)
+            else:
+                with self.blobs.put(target, synced=False) as file:
+                    self.budget.copy(source, file)
+                with self.blobs.open(target) as picture:
+                    _describe(target, name, picture, self.settings, self.findings)
+        except ArchiveError as error:
+            if error.reason in OVERDRAWN:
+                raise
+            self._note(target, error)
+        except OSError as error:
+            if error.errno not in UNUSABLE:
+                raise
+            self._note(target, ArchiveError("unusable_name", os.strerror(error.errno)))
 
-def _copied(
-    archive: ArchiveReader,
-    member: Member,
-    target: str,
-    blobs: FolderBlobs,
-    budget: Budget,
-    findings: Findings,
-) -> bool:
-    try:
-        with archive.read(member) as source, blobs.put(target, synced=False) as file:
-            budget.copy(source, file)
-    except ArchiveError as error:
-        if error.reason == "archive_too_large":
-            raise
-        _note(findings, Stage.UNPACK, target, error)
-        return False
-    except OSError as error:
-        if error.errno not in UNUSABLE:
-            raise
-        _note(findings, Stage.UNPACK, target, ArchiveError("unusable_name", os.strerror(error.errno)))
-        return False
-    return True
+    def _open_inner(self, name: str, source: BinaryIO, target: str, depth: int) -> None:
+        """Unpack an archive in this one from a copy, which readers can go back and forth in."""
+        root = self.blobs.local(UNPACKED)
+        root.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=root, prefix=".", suffix=TEMPORARY) as copy:
+            self.budget.copy(source, cast(BinaryIO, copy))
+            copy.flush()
+            self.open(name, Path(copy.name), target, f"{name}/", depth + 1)
+
+    def _own_path(self, name: str, position: int) -> str:
+        """Return where a member goes, on a path that no other has."""
+        path = self._path(name)
+        if names.folded(path) in self.taken:
+            path = names.marked(path, f"{position}/{name}")
+        self.taken.add(names.folded(path))
+        return path
+
+    def _path(self, name: str) -> str:
+        return f"{self.folder}/{names.safe_path(name)}"
+
+    def _note(self, subject: str, error: UnreadableFile) -> None:
+        _note(self.findings, Stage.UNPACK, subject, error)
 
 
 def _describe(

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from pathlib import Path
 
+from artstore.archives.packing import PackedReader, Unpacked
+from artstore.archives.policy import Budget
 from artstore.archives.protocol import ArchiveReader
+from artstore.archives.sevenzip import SevenZipReader
+from artstore.archives.tars import TarReader
 from artstore.archives.zips import ZipReader
 from artstore.errors import ArchiveError
 
 _NAMES = {
     "zip": (".zip", ".cbz"),
-    "rar": (".rar",),
-    "7z": (".7z",),
-    "tar": (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst"),
+    "rar": (".rar", ".cbr"),
+    "7z": (".7z", ".cb7"),
+    "tar": (
+        ".tar",
+        ".cbt",
+        ".tar.gz",
+        ".tgz",
+        ".tar.bz2",
+        ".tbz2",
+        ".tbz",
+        ".tar.xz",
+        ".txz",
+        ".tar.zst",
+        ".tzst",
+    ),
     "gz": (".gz",),
     "bz2": (".bz2",),
-    "xz": (".xz",),
+    "xz": (".xz", ".lzma"),
+    "zst": (".zst",),
 }
 
 _MAGIC = (
@@ -26,38 +43,57 @@ _MAGIC = (
     (b"\x1f\x8b", "gz"),
     (b"BZh", "bz2"),
     (b"\xfd7zXZ\x00", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zst"),
 )
+
+PACKINGS = frozenset({"gz", "bz2", "xz", "zst"})
+"""Kinds that hold one file, which may be a tar."""
+
+HEAD_BYTES = 512
+"""Enough to know an archive by."""
+
+_TAR_MARK, _TAR_MARK_AT = b"ustar", 257
 
 
 def is_archive_name(path: str) -> bool:
-    """Say whether *path* is named like an archive of any kind, readable or not."""
-    lower = path.lower()
-    return any(lower.endswith(suffixes) for suffixes in _NAMES.values())
+    """Say whether *path* is named like an archive of any kind."""
+    return _promised(path) is not None
 
 
-def archive_kind(path: str, file: BinaryIO) -> str | None:
-    """Return the kind that the content of *file* shows, else the one that *path* promises, else None.
-
-    *file* is left at its start.
-    """
-    head = file.read(8)
-    file.seek(0)
-    lower = path.lower()
-    promised = next((kind for kind, suffixes in _NAMES.items() if lower.endswith(suffixes)), None)
+def archive_kind(name: str, head: bytes) -> str | None:
+    """Return the kind that *head*, its first :data:`HEAD_BYTES`, shows, else the one that *name* promises, else None."""
     shown = next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
-    # A packed tar shows only its packing.
-    return promised if promised == "tar" and shown in {"gz", "bz2", "xz"} else shown or promised
+    return shown or ("tar" if _shows_tar(head) else _promised(name))
 
 
-def open_archive(path: str, file: BinaryIO) -> ArchiveReader:
-    """Return a reader over *file*, a seekable archive called *path*.
+def open_archive(name: str, path: Path, budget: Budget) -> ArchiveReader:
+    """Return a reader of the archive at *path*, which is called *name*; what it unpacks is counted by *budget*.
 
-    Raises :class:`~artstore.errors.ArchiveError`: ``bad_archive``, or ``unsupported_<kind>``
-    for a kind that no reader here understands.
+    Raises :class:`~artstore.errors.ArchiveError`: ``bad_archive``, ``encrypted``,
+    ``multi_volume``, or ``no_tool`` where what unpacks it is not installed; and OSError.
     """
-    kind = archive_kind(path, file)
+    with path.open("rb") as file:
+        kind = archive_kind(name, file.read(HEAD_BYTES))
+    if kind is None:
+        raise ArchiveError("bad_archive", "no archive of any kind")
+    if kind == "tar":
+        return TarReader(path, None, budget)
+    if kind in PACKINGS:
+        with Unpacked(path, kind, budget) as unpacked:
+            # Its first block tells a tar, or its name: old ones have no mark.
+            is_tar = _shows_tar(unpacked.read(HEAD_BYTES)) or _promised(name) == "tar"
+        return TarReader(path, kind, budget) if is_tar else PackedReader(name, path, kind, budget)
     if kind == "zip":
-        return ZipReader(file)
-    raise ArchiveError(
-        f"unsupported_{kind or 'archive'}", "kept on disk, but archives of this kind are not unpacked"
-    )
+        reader = ZipReader(path, budget)
+        if reader.is_readable:
+            return reader
+    return SevenZipReader(path, kind, budget)
+
+
+def _promised(name: str) -> str | None:
+    lower = name.lower()
+    return next((kind for kind, suffixes in _NAMES.items() if lower.endswith(suffixes)), None)
+
+
+def _shows_tar(head: bytes) -> bool:
+    return head[_TAR_MARK_AT:].startswith(_TAR_MARK)

