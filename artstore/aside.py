@@ -45,6 +45,25 @@ class ProcessEnded(Exception):
     """A process ended over a question: it crashed, or was killed."""
 
 
+class TooSlow(ProcessEnded):
+    """A process was ended because a question took it too long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What each process may take."""
+
+    niceness: int = 0
+    """How far it stands back behind others."""
+    memory_bytes: int | None = None
+    """Of its own; more is a MemoryError there. Only on Linux."""
+    answer_s: float | None = None
+    """For one answer."""
+
+
+UNBOUND = Bounds()
+
+
 @dataclass(slots=True, eq=False)
 class _Question:
     asked: bytes
@@ -60,7 +79,7 @@ class Aside(Generic[Asked, Answer]):
     It gets up to *most* questions at a time and yields, in their order, the answer
     to each, or the OgaError or OSError that is to be raised. It may get a question
     twice, even at the same time: one that waits behind a slow one, or in a process
-    that ends, goes to another. *niceness* is how far the processes stand back.
+    that ends, goes to another.
     """
 
     def __init__(
@@ -70,9 +89,10 @@ class Aside(Generic[Asked, Answer]):
         *,
         count: int,
         most: int,
-        niceness: int = 0,
+        bounds: Bounds = UNBOUND,
     ) -> None:
-        self._greeting = (function, replace(settings, data_dir=settings.data_dir.absolute()), niceness)
+        self._greeting = (function, replace(settings, data_dir=settings.data_dir.absolute()), bounds)
+        self._answer_s = bounds.answer_s
         self._count = count
         self._most = most
         self._waiting: deque[_Question] = deque()
@@ -115,7 +135,7 @@ class Aside(Generic[Asked, Answer]):
         """Start processes as they are needed, and let no question wait for another's answer."""
         while True:
             if self._needs_another():
-                helper = _Helper(self._greeting)
+                helper = _Helper(self._greeting, self._answer_s)
                 self._helpers[asyncio.create_task(self._work(helper))] = helper
             await asyncio.sleep(PATIENCE_S)
             self._helpers = {task: helper for task, helper in self._helpers.items() if not task.done()}
@@ -153,7 +173,7 @@ class Aside(Generic[Asked, Answer]):
                 while not self._waiting:
                     self._arrived.clear()
                     await self._arrived.wait()
-                if len(self._waiting) < self._most:
+                if len(self._waiting) < self._most and not self._waiting[0].alone:
                     await asyncio.sleep(GATHER_S)
                 while self._waiting and len(questions) < self._most:
                     if questions and (questions[0].alone or self._waiting[0].alone):
@@ -176,8 +196,9 @@ class Aside(Generic[Asked, Answer]):
 class _Helper:
     """One process, which is started anew when it has ended."""
 
-    def __init__(self, greeting: object) -> None:
+    def __init__(self, greeting: object, answer_s: float | None) -> None:
         self._greeting = greeting
+        self._answer_s = answer_s
         self._process: Process | None = None
         self._questions: Sequence[_Question] = ()
         self._heard_s = 0.0
@@ -221,10 +242,16 @@ class _Helper:
             self._heard_s = asyncio.get_running_loop().time()
             _send(process, [question.asked for question in questions])
             for question in questions:
-                _resolve(question.answer, await _heard(process))
+                async with asyncio.timeout(self._answer_s):
+                    answer = await _heard(process)
+                _resolve(question.answer, answer)
                 self._heard_s = asyncio.get_running_loop().time()
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._ended() from error
+        except TimeoutError as error:
+            self._kill()
+            await self._ended()
+            raise TooSlow(f"longer than {self._answer_s:g} s") from error
         except OgaError:
             raise
         except BaseException as error:
@@ -313,14 +340,23 @@ def _received(source: BinaryIO) -> Any:
 
 
 def _serve(source: BinaryIO, target: FileIO) -> None:
-    function, settings, niceness = _received(source)
-    if hasattr(os, "nice"):
-        os.nice(niceness)
+    function, settings, bounds = _received(source)
+    _keep_to(bounds)
     _tell(target, None)
     while (pickles := _received(source)) is not None:
         asked = [pickle.loads(one) for one in pickles]  # noqa: S301
         for _, answer in zip(asked, function(asked, settings), strict=True):
             _tell(target, answer)
+
+
+def _keep_to(bounds: Bounds) -> None:
+    if hasattr(os, "nice"):
+        os.nice(bounds.niceness)
+    if bounds.memory_bytes and sys.platform == "linux":
+        import resource
+
+        # What the heap and the mappings of its own may take; libraries reserve far more addresses than they use.
+        resource.setrlimit(resource.RLIMIT_DATA, (bounds.memory_bytes, bounds.memory_bytes))
 
 
 def _tell(target: FileIO, message: Any) -> None:

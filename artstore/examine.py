@@ -11,16 +11,17 @@ from collections.abc import Iterable, Iterator
 
 from artstore.blobs import FolderBlobs
 from artstore.catalog import Catalog
+from artstore.examiners import examining
 from artstore.models import Findings
 from artstore.settings import Settings
-from artstore.unpack import find_images
 
 
 def examine(paths: Iterable[str], catalog: Catalog, settings: Settings) -> Iterator[Findings]:
     """Find and record the pictures of each of *paths*, which lie below ``files/``, one after the other."""
-    for path in paths:
-        findings = find_images(path, settings)
-        FolderBlobs(settings.data_dir).sync_found(path, findings)
-        with catalog.transaction():
-            catalog.record_findings(path, findings)
-        yield findings
+    with examining(settings) as find_images:
+        for path in paths:
+            findings = find_images(path)
+            FolderBlobs(settings.data_dir).sync_found(path, findings)
+            with catalog.transaction():
+                catalog.record_findings(path, findings)
+            yield findings

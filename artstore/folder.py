@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
@@ -22,11 +22,12 @@ from artstore.archives import is_archive_name
 from artstore.blobs import FolderBlobs, open_blobs
 from artstore.catalog import Catalog
 from artstore.errors import UsageError
+from artstore.examiners import examining
 from artstore.images import is_picture_name
-from artstore.models import Failure, FileLink, FileState, Stage, StoredFile, Work
+from artstore.models import Failure, FileLink, FileState, Findings, Stage, StoredFile, Work
 from artstore.places import Places
 from artstore.settings import Settings
-from artstore.unpack import find_images, is_junk
+from artstore.unpack import is_junk
 
 UNKNOWN_AUTHOR = "unknown"
 
@@ -77,8 +78,9 @@ def add_folder(
         _check_same(folder, art, work.files, catalog)
     with catalog.transaction():
         catalog.record_work(work)
-    for path, link in zip(art, work.files, strict=True):
-        yield _add_file(folder / path, link, catalog, settings)
+    with examining(settings) as find_images:
+        for path, link in zip(art, work.files, strict=True):
+            yield _add_file(folder / path, link, catalog, settings, find_images)
 
 
 def _check_same(folder: Path, art: list[Path], links: Sequence[FileLink], catalog: Catalog) -> None:
@@ -117,7 +119,13 @@ def _readable(name: str) -> str:
     return os.fsencode(name).decode(errors="replace")
 
 
-def _add_file(source: Path, link: FileLink, catalog: Catalog, settings: Settings) -> Added:
+def _add_file(
+    source: Path,
+    link: FileLink,
+    catalog: Catalog,
+    settings: Settings,
+    find_images: Callable[[str], Findings],
+) -> Added:
     try:
         stat = source.stat()
         if _is_known(link.path, stat, catalog, settings):
@@ -132,7 +140,7 @@ def _add_file(source: Path, link: FileLink, catalog: Catalog, settings: Settings
             catalog.record_unavailable(link.url, FileState.FAILED)
             catalog.record_failure(failure)
         return Added(link.path, 0, 1)
-    findings = find_images(link.path, settings)
+    findings = find_images(link.path)
     FolderBlobs(settings.data_dir).sync_found(link.path, findings)
     with catalog.transaction():
         catalog.record_stored(stored)

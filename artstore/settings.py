@@ -72,6 +72,9 @@ class Settings:
     max_archive_members: int = _setting(100_000, "Members of one archive.")
     max_archive_depth: int = _setting(3, "Archives in archives; 1 looks into none.")
     max_archive_s: float = _setting(600.0, "Seconds that unpacking one archive may take.")
+    max_examine_bytes: int = _setting(
+        4096 * MIB, "Memory of each process that unpacks and decodes; what needs more is recorded (on Linux)."
+    )
     max_archive_ratio: int = _setting(1000, "Unpacked bytes per packed byte of one archive, from 1 MiB on.")
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from artstore.aside import Aside, ProcessEnded
+from artstore.aside import UNBOUND, Aside, Bounds, ProcessEnded, TooSlow
 from artstore.errors import ArchiveError, NotWritten
 from artstore.settings import Settings
 
@@ -162,6 +163,26 @@ def test_a_question_that_cannot_be_sent_is_refused_and_the_next_one_answered(tmp
     assert with_aside(tmp_path, leave, ask) == "axe"
 
 
+def test_one_that_takes_too_long_is_ended_and_the_next_one_answered(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "trap")
+
+    async def ask(aside: Aside[Any, Any]) -> Any:
+        with pytest.raises(TooSlow, match=r"longer than 0\.5 s"):
+            await aside.ask("trap")
+        return await aside.ask("axe")
+
+    assert with_aside(tmp_path, wait_for, ask, bounds=Bounds(answer_s=0.5)) == "axe"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a process to it")
+def test_no_process_takes_more_memory_than_it_may(tmp_path: Path) -> None:
+    async def ask(aside: Aside[Any, Any]) -> Any:
+        return await asyncio.gather(*(aside.ask(size_mb) for size_mb in (1, 1000, 2)))
+
+    answers = with_aside(tmp_path, hoard, ask, bounds=Bounds(memory_bytes=300_000_000))
+    assert answers == ["had", "MemoryError", "had"]
+
+
 def test_a_long_answer_comes_whole(tmp_path: Path) -> None:
     assert asked(tmp_path, repeat, 3_000_000) == "x" * 3_000_000
 
@@ -220,6 +241,14 @@ def note_down(asked: Sequence[str], settings: Settings) -> Iterator[str]:
         yield name
 
 
+def hoard(asked: Sequence[int], _settings: Settings) -> Iterator[str]:
+    for size_mb in asked:
+        try:
+            yield "had" if bytearray(size_mb * 1_000_000) else ""
+        except MemoryError:
+            yield "MemoryError"
+
+
 def repeat(asked: Sequence[int], _settings: Settings) -> list[str]:
     return ["x" * times for times in asked]
 
@@ -229,10 +258,16 @@ def asked(data_dir: Path, function: Function, argument: object) -> Any:
 
 
 def with_aside(
-    data_dir: Path, function: Function, ask: Callable[[Aside[Any, Any]], Awaitable[Any]], count: int = 1
+    data_dir: Path,
+    function: Function,
+    ask: Callable[[Aside[Any, Any]], Awaitable[Any]],
+    count: int = 1,
+    bounds: Bounds = UNBOUND,
 ) -> Any:
     async def main() -> Any:
-        aside: Aside[Any, Any] = Aside(function, Settings(data_dir=data_dir), count=count, most=8)
+        aside: Aside[Any, Any] = Aside(
+            function, Settings(data_dir=data_dir), count=count, most=8, bounds=bounds
+        )
         try:
             return await ask(aside)
         finally:
