@@ -15,24 +15,40 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, IcoImagePlugin, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, IcoImagePlugin, Image, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from artstore import paintings
 from artstore.errors import PictureError
 from artstore.models import PictureFacts
 
-SUFFIXES = frozenset(
-    ".png .apng .gif .jpg .jpeg .jpe .webp .bmp .dib .tga .tif .tiff .ico .dds .pcx .psd .ppm .pgm .pbm".split()
+SUFFIXES = (
+    frozenset(
+        ".png .apng .gif .jpg .jpeg .jpe .webp .bmp .dib .tga .tif .tiff .ico .dds .pcx .psd .ppm .pgm .pbm".split()
+    )
+    | paintings.SUFFIXES
 )
-"""Names that promise a picture which Pillow can decode."""
+"""Names that promise a picture which can be decoded."""
 
 FORMATS = "PNG GIF JPEG WEBP BMP DIB TIFF ICO DDS PCX PSD PPM AVIF JPEG2000 TGA".split()
 """What may be behind such a name. Not all that Pillow knows: EPS would be run, as a program, by Ghostscript."""
 
+_TGA_16 = "BGRA;15"
+"""Raw mode of Pillow: 5 bits of each colour, and a set bit for what is opaque."""
+
+_TGA_DESCRIPTOR_AT = 17
+
+_NO_ALPHA = "oga-no-alpha"
+"""Key in a picture's info: its file says that it has no alpha."""
+
 _GREY_STEPS = {"L;2": 85, "L;4": 17}
 """Raw modes of PNG whose pixels Pillow multiplies to fill 8 bits, but not their transparent grey."""
+
+_ONE_PICTURE = frozenset({"PSD", "MPO"})
+"""Formats whose frames are no likes of the picture that is seen: layers, and a thumbnail or another eye's view."""
 
 MAX_HASHED_PX = 1 << 28
 """Of an animation, frames past this many pixels in all are counted but not hashed (a second or two of work)."""
@@ -54,6 +70,7 @@ DECODER_ERRORS = (
     MemoryError,
     struct.error,
     zlib.error,
+    BadZipFile,
 )
 
 
@@ -79,8 +96,7 @@ def read_rgba(source: Path | BinaryIO, max_px: int) -> NDArray[np.uint8]:
 def describe(source: Path | BinaryIO, max_px: int) -> PictureFacts:
     """Decode *source* and say what it is. Raises as :func:`read_rgba` does."""
     with opened(source, max_px) as image:
-        # The frames of a PSD are its layers: parts of the picture that is seen, not its like.
-        frames = 1 if image.format == "PSD" else int(getattr(image, "n_frames", 1))
+        frames = 1 if image.format in _ONE_PICTURE else int(getattr(image, "n_frames", 1))
         # Read now: decoding may turn a palette into RGB.
         facts = {"format": image.format or "", "mode": image.mode}
         width_px, height_px = _upright_size(image)
@@ -102,9 +118,10 @@ def opened(source: Path | BinaryIO, max_px: int) -> Iterator[Image.Image]:
             # Pillow looks at the frames of an animation while it makes room for them: here it must be Pillow that refuses.
             # Only ever raised: it is everybody's in this process.
             Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_px)
-            with Image.open(file, formats=FORMATS) as image:
+            with Image.open(_seen(source, file), formats=FORMATS) as image:
                 _check_size(image.size, max_px)
                 _scale_transparency(image)
+                _read_attributes(image, file)
                 yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError("too_many_pixels", str(error)) from error
@@ -123,6 +140,12 @@ def opened(source: Path | BinaryIO, max_px: int) -> Iterator[Image.Image]:
 
 def _file(source: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
     return source.open("rb") if isinstance(source, Path) else nullcontext(source)
+
+
+def _seen(source: Path | BinaryIO, file: BinaryIO) -> BinaryIO:
+    """Return the file of the picture that is seen: *file*, or what a painting program packed into it."""
+    name = str(source if isinstance(source, Path) else getattr(source, "name", ""))
+    return paintings.merged_picture(file) if paintings.is_painting_name(name) else file
 
 
 def _check_icon(file: BinaryIO, max_px: int) -> None:
@@ -161,6 +184,24 @@ def _scale_transparency(image: Image.Image) -> None:
         image.info["transparency"] = tuple(part >> 8 for part in colour)
 
 
+def _read_attributes(image: Image.Image, file: BinaryIO) -> None:
+    """Read the alpha of a TGA as it is meant.
+
+    A set bit of 16 means opaque, which Pillow takes for transparent; where the
+    header says that there are no bits of alpha, they are mostly 0 and mean nothing.
+    """
+    if image.format != "TGA" or not isinstance(image, ImageFile.ImageFile):
+        return
+    image.tile = [
+        tile._replace(args=(_TGA_16, *tile.args[1:])) if tile.args and tile.args[0] == "BGRA;15Z" else tile
+        for tile in image.tile
+    ]
+    at = file.tell()
+    file.seek(_TGA_DESCRIPTOR_AT)
+    image.info[_NO_ALPHA] = not file.read(1)[0] & 0x0F
+    file.seek(at)
+
+
 def _pixel_hash(image: Image.Image, frames: int, max_px: int) -> str:
     """Hash what can be seen of every frame: size and colour, but no colour hidden under alpha 0."""
     digest = hashlib.blake2b(digest_size=16)
@@ -181,13 +222,18 @@ def _pixel_hash(image: Image.Image, frames: int, max_px: int) -> str:
 
 def _rgba(image: Image.Image) -> NDArray[np.uint8]:
     upright = ImageOps.exif_transpose(image)
+    if upright.mode == "La":
+        upright = upright.convert("LA")
     if upright.mode.startswith("I;16"):
         return _from_grey16(upright)
     if upright.mode in {"I", "F"}:
         return _from_wide_grey(upright)
     if upright.mode not in {"RGBA", "RGB", "P", "L", "LA", "PA", "La", "RGBa", "1"}:
         upright = upright.convert("RGB")
-    return np.array(upright.convert("RGBA"))
+    rgba = np.array(upright.convert("RGBA"))
+    if upright.info.get(_NO_ALPHA) and not rgba[..., 3].any():
+        rgba[..., 3] = 255
+    return rgba
 
 
 def _from_grey16(image: Image.Image) -> NDArray[np.uint8]:
@@ -200,7 +246,10 @@ def _from_grey16(image: Image.Image) -> NDArray[np.uint8]:
 
 def _from_wide_grey(image: Image.Image) -> NDArray[np.uint8]:
     """Scale 32-bit grey, whose range the file does not name, by the smallest customary range that holds it."""
+    # What is not a number is as dark as can be, and what is infinite as bright as the rest.
     grey = np.asarray(image, dtype=np.float64)
+    finite = np.isfinite(grey)
+    grey = np.where(finite, grey, np.where(grey > 0, grey.max(initial=0.0, where=finite), 0.0))
     top = float(grey.max(initial=0.0))
     full = next((full for full in (1.0, 255.0, 65535.0) if top <= full), max(top, 1.0))
     if image.mode == "I" and full == 1.0:

@@ -28,6 +28,7 @@ from artstore.archives import (
 from artstore.blobs import TEMPORARY, FolderBlobs
 from artstore.errors import ArchiveError, PictureError, UnreadableFile
 from artstore.models import FILES, UNPACKED, Failure, Findings, FoundImage, Stage
+from artstore.paintings import is_painting_name
 from artstore.settings import Settings
 
 _JUNK = re.compile(r"(^|[/\\])(__MACOSX[/\\]|\._[^/\\]*$|\.DS_Store$|Thumbs\.db$)", re.IGNORECASE)
@@ -56,7 +57,7 @@ def find_images(path: str, settings: Settings) -> Findings:
         with blobs.open(stored) as file:
             kind = archive_kind(path, file.read(HEAD_BYTES))
             file.seek(0)
-            if kind is not None:
+            if kind is not None and not is_painting_name(path):
                 packed_bytes = os.fstat(file.fileno()).st_size
                 budget = Budget(ArchiveLimits.from_settings(settings), packed_bytes)
                 unpacking = _Unpacking(f"{UNPACKED}/{path}", blobs, settings, budget, findings)
