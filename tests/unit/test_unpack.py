@@ -1,6 +1,7 @@
 """From a file to its pictures: whatever cannot be read costs only itself, and nothing leaves its folder."""
 
 import resource
+import tarfile
 import zipfile
 from dataclasses import replace
 from io import BytesIO
@@ -13,6 +14,7 @@ from artstore.models import Failure, Findings, Stage
 from artstore.names import folded
 from artstore.settings import Settings
 from artstore.unpack import find_images, is_junk
+from tests.packed import PACKERS, by_7zip, rar5, special, tarred
 from tests.replica import archives
 from tests.replica.archives import zipped
 from tests.unit.conftest import encoded, picture, png, snapshot, stored
@@ -293,3 +295,100 @@ def test_a_full_disk_is_nobodys_failure_but_the_disks(settings: Settings) -> Non
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert snapshot(settings.data_dir / "unpacked") == {}
+
+
+def test_archives_in_archives_give_their_pictures_too(settings: Settings) -> None:
+    inner = zipped({"deep.png": png(), "notes.txt": b"x"})
+    outer = archives.tarred({"packs/inner.zip": inner, "flat.png": png(5)})
+    findings = unpacked(settings, zipped({"middle.tar.gz": outer, "top.png": png(6)}), "all.zip")
+    assert findings.failures == []
+    assert [(image.path, image.member) for image in findings.images] == [
+        ("unpacked/all.zip/middle.tar.gz/packs/inner.zip/deep.png", "middle.tar.gz/packs/inner.zip/deep.png"),
+        ("unpacked/all.zip/middle.tar.gz/flat.png", "middle.tar.gz/flat.png"),
+        ("unpacked/all.zip/top.png", "top.png"),
+    ]
+    assert (
+        sorted(path.suffix for path in (settings.data_dir / "unpacked").rglob("*") if path.is_file())
+        == [".png"] * 3
+    )
+
+
+def test_archives_too_deep_in_others_are_a_failure_each(settings: Settings) -> None:
+    nested = zipped({"a.zip": zipped({"b.zip": zipped({"deep.png": png()}), "b.png": png()}), "a.png": png()})
+    findings = unpacked(replace(settings, max_archive_depth=2), nested)
+    assert [image.member for image in findings.images] == ["a.zip/b.png", "a.png"]
+    assert [(failure.subject, failure.reason) for failure in findings.failures] == [
+        ("unpacked/pack.zip/a.zip/b.zip", "too_deep")
+    ]
+
+
+def test_a_broken_archive_in_an_archive_costs_only_itself(settings: Settings) -> None:
+    findings = unpacked(settings, zipped({"a.zip": b"no zip", "b.rar": b"no rar", "c.png": png()}))
+    assert [image.member for image in findings.images] == ["c.png"]
+    assert [(failure.subject, failure.reason) for failure in findings.failures] == [
+        ("unpacked/pack.zip/a.zip", "bad_archive"),
+        ("unpacked/pack.zip/b.rar", "bad_archive"),
+    ]
+
+
+def test_what_archives_in_an_archive_unpack_to_is_counted_together(settings: Settings) -> None:
+    bombs = {f"{number}.zip": zipped({"a.png": bytes(400_000)}) for number in range(6)}
+    findings = unpacked(replace(settings, max_archive_bytes=1_000_000), zipped(bombs))
+    assert [failure.reason for failure in findings.failures][-1] == "archive_too_large"
+    assert [failure.subject for failure in findings.failures][-1] == "files/pack.zip"
+    assert disk_use(settings) <= 1_000_000
+
+
+def test_a_zip_that_holds_itself_ends(settings: Settings) -> None:
+    content = zipped({"a.png": png()})
+    for _ in range(20):
+        content = zipped({"again.zip": content, "more.zip": content})
+    findings = unpacked(settings, content)
+    assert {failure.reason for failure in findings.failures} == {"too_deep"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.7z", by_7zip("7z", {"art/axe.png": png(), "readme.txt": b"x" * 5000, "z.png": png(5)})),
+        ("a.rar", rar5({"art/axe.png": png(), "readme.txt": b"x" * 5000, "z.png": png(5)})),
+        ("a.tar.xz", PACKERS["xz"](tarred({"art/axe.png": png(), "readme.txt": b"x", "z.png": png(5)}))),
+    ],
+)
+def test_every_kind_gives_its_pictures(settings: Settings, name: str, content: bytes) -> None:
+    findings = unpacked(settings, content, name)
+    assert findings.failures == []
+    assert {image.path for image in findings.images} == {
+        f"unpacked/{name}/art/axe.png",
+        f"unpacked/{name}/z.png",
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["../../evil.png", "/etc/evil.png", "C:\\\\evil.png", "a/../../../evil.png", "..\\\\evil.png"]
+)
+def test_no_kind_writes_outside_its_folder(settings: Settings, tmp_path: Path, name: str) -> None:
+    for archive, content in {"a.rar": rar5({name: png()}), "a.tar": tarred({name: png()})}.items():
+        assert len(unpacked(settings, content, archive).images) == 1
+    outside = [
+        path for path in tmp_path.rglob("*evil*") if not path.is_relative_to(settings.data_dir / "unpacked")
+    ]
+    assert outside == []
+
+
+def test_a_link_named_like_a_picture_is_a_failure_and_no_link(settings: Settings) -> None:
+    link = special("link.png", tarfile.SYMTYPE, "/etc/passwd")
+    findings = unpacked(settings, tarred({"link": link, "axe.png": png()}), "a.tar")
+    assert [image.member for image in findings.images] == ["axe.png"]
+    assert reasons_of(findings) == [(Stage.UNPACK, "link")]
+    assert not any(path.is_symlink() for path in settings.data_dir.rglob("*"))
+
+
+def test_a_packed_picture_is_found_under_its_own_name(settings: Settings) -> None:
+    findings = unpacked(settings, PACKERS["gz"](png()), "axe.png.gz")
+    assert [image.path for image in findings.images] == ["unpacked/axe.png.gz/axe.png"]
+
+
+def test_a_painting_is_a_picture_and_no_archive(settings: Settings) -> None:
+    findings = unpacked(settings, zipped({"mergedimage.png": png(), "data/layer.png": png(3)}), "a.ora")
+    assert [image.path for image in findings.images] == ["files/a.ora"]
