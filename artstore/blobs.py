@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from io import BufferedReader, BufferedWriter, FileIO
@@ -60,6 +61,24 @@ class FolderBlobs:
         with replacing(self.local(path), synced=synced) as file:
             yield file
 
+    @contextmanager
+    def put_folder(self, path: str) -> Iterator[Path]:
+        """Give a folder, yet to be made, whose files lie below *path* at the end or not at all, instead of what was there.
+
+        Not synced. What lay there before is replaced file by file, so that none is
+        missing in between; other files of it go.
+        """
+        final = self.local(path)
+        filled = final.with_name(f".{secrets.token_hex(8)}{TEMPORARY}")
+        try:
+            yield filled
+            if final.exists():
+                _replace_files(filled, final)
+            elif filled.exists() and any(filled.iterdir()):
+                filled.rename(final)
+        finally:
+            shutil.rmtree(filled, ignore_errors=True)
+
     def sync(self, path: str) -> None:
         """Wait until the bytes of *path* would outlive a power cut. Raises OSError."""
         with self.open(path) as file:
@@ -111,6 +130,21 @@ def replacing(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _replace_files(source: Path, target: Path) -> None:
+    """Let *target* hold what *source* holds, and nothing else."""
+    kept = {path.relative_to(source) for path in source.rglob("*")}
+    for path in sorted(target.rglob("*"), reverse=True):
+        name = path.relative_to(target)
+        # Those in a folder come before it; a file where there is to be a folder, or the reverse, goes too.
+        if name not in kept or path.is_dir() != (source / name).is_dir():
+            path.rmdir() if path.is_dir() else path.unlink()
+    for name in sorted(kept):
+        if (source / name).is_dir():
+            (target / name).mkdir(parents=True, exist_ok=True)
+        else:
+            (source / name).replace(target / name)
 
 
 def created(path: Path) -> FileIO:

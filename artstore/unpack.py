@@ -10,6 +10,7 @@ import errno
 import os
 import re
 from dataclasses import dataclass, field, replace
+from io import BufferedWriter
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import BinaryIO, cast
@@ -25,7 +26,7 @@ from artstore.archives import (
     is_archive_name,
     open_archive,
 )
-from artstore.blobs import TEMPORARY, FolderBlobs
+from artstore.blobs import TEMPORARY, FolderBlobs, created
 from artstore.errors import ArchiveError, PictureError, UnreadableFile
 from artstore.models import FILES, UNPACKED, Failure, Findings, FoundImage, Stage
 from artstore.paintings import is_painting_name
@@ -60,8 +61,9 @@ def find_images(path: str, settings: Settings) -> Findings:
             if kind is not None and not is_painting_name(path):
                 packed_bytes = os.fstat(file.fileno()).st_size
                 budget = Budget(ArchiveLimits.from_settings(settings), packed_bytes)
-                unpacking = _Unpacking(f"{UNPACKED}/{path}", blobs, settings, budget, findings)
-                unpacking.open(path, blobs.local(stored), stored, "", 1)
+                with blobs.put_folder(f"{UNPACKED}/{path}") as into:
+                    unpacking = _Unpacking(f"{UNPACKED}/{path}", into, settings, budget, findings)
+                    unpacking.open(path, blobs.local(stored), stored, "", 1)
             elif images.is_picture_name(path):
                 _describe(stored, None, file, settings, findings)
     except FileNotFoundError:
@@ -77,7 +79,8 @@ class _Unpacking:
     """An archive on its way to *folder*, with all that are packed in it: they share one budget."""
 
     folder: str
-    blobs: FolderBlobs
+    into: Path
+    """Where its files lie until all are there."""
     settings: Settings
     budget: Budget
     findings: Findings
@@ -115,14 +118,14 @@ class _Unpacking:
 
     def _unpack(self, member: Member, source: BinaryIO, inside: str, depth: int) -> None:
         name = inside + member.name
-        target = self._own_path(name, member.position)
+        path = self._own_path(name, member.position)
+        target = f"{self.folder}/{path}"
         try:
             if is_archive_name(name):
                 self._open_inner(name, source, target, depth)
             else:
-                with self.blobs.put(target, synced=False) as file:
-                    self.budget.copy(source, file)
-                with self.blobs.open(target) as picture:
+                self._copy(source, self.into / path)
+                with (self.into / path).open("rb") as picture:
                     _describe(target, name, picture, self.settings, self.findings)
         except ArchiveError as error:
             if error.reason in OVERDRAWN:
@@ -133,24 +136,32 @@ class _Unpacking:
                 raise
             self._note(target, ArchiveError("unusable_name", os.strerror(error.errno)))
 
+    def _copy(self, source: BinaryIO, target: Path) -> None:
+        try:
+            with BufferedWriter(created(target)) as file:
+                self.budget.copy(source, file)
+        except ArchiveError:
+            target.unlink()
+            raise
+
     def _open_inner(self, name: str, source: BinaryIO, target: str, depth: int) -> None:
         """Unpack an archive in this one from a copy, which readers can go back and forth in."""
-        root = self.blobs.local(UNPACKED)
-        root.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=root, prefix=".", suffix=TEMPORARY) as copy:
+        self.into.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=self.into, prefix=".", suffix=TEMPORARY) as copy:
             self.budget.copy(source, cast(BinaryIO, copy))
             copy.flush()
             self.open(name, Path(copy.name), target, f"{name}/", depth + 1)
 
     def _own_path(self, name: str, position: int) -> str:
-        """Return where a member goes, on a path that no other has."""
-        path = self._path(name)
+        """Return where a member goes in the folder, on a path that no other has."""
+        path = names.safe_path(name)
         if names.folded(path) in self.taken:
             path = names.marked(path, f"{position}/{name}")
         self.taken.add(names.folded(path))
         return path
 
     def _path(self, name: str) -> str:
+        """Return where a member would lie."""
         return f"{self.folder}/{names.safe_path(name)}"
 
     def _note(self, subject: str, error: UnreadableFile) -> None:

@@ -15,6 +15,7 @@ from tests.benchmarks.crawling import collect, crawl, memory
 from tests.benchmarks.embedding import embed
 from tests.benchmarks.querying import query
 from tests.benchmarks.table import print_table
+from tests.benchmarks.unpacking import unpack
 
 
 def main(argv: Sequence[str]) -> int:
@@ -35,6 +36,8 @@ def main(argv: Sequence[str]) -> int:
         talk("crawling …")
         print_table("Crawl", crawl(words.crawled_works))
         print_table("Crawl: memory", memory(1000, words.many_works))
+        talk("unpacking …")
+        print_table("Unpack", unpack())
         talk("embedding …")
         collect(data_dir, words.works)
         print_table("Embed", embed(data_dir))

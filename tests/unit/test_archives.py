@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import struct
 import tarfile
 import zipfile
@@ -250,6 +251,32 @@ def test_a_rar_that_lies_about_sizes_gives_nothing_false(claimed_bytes: int, tmp
 def test_a_part_of_an_archive_in_several_says_so(real_data: Path, tmp_path: Path) -> None:
     for part in sorted((real_data / "rar-samples").glob("rar3-vols.part*.rar")):
         assert reason(part.name, part.read_bytes(), tmp_path) == "multi_volume"
+
+
+def expected_of(listing: str) -> dict[str, int]:
+    """Name -> size of the plain files in a listing by rarfile."""
+    entries = re.split(r"^(?:R5_)?FILE: ", listing, flags=re.MULTILINE)[1:]
+    plain = (entry for entry in entries if " is=F" in entry.partition("\n")[0])
+    found = (
+        re.search(r" dec=(\d+).* name=([^\n]+)", entry, re.DOTALL)
+        or re.search(r" name=([^\n]+).* dec=(\d+)", entry, re.DOTALL)
+        for entry in plain
+    )
+    pairs = (sorted(match.groups(), key=str.isdecimal) for match in found if match)
+    return {name: int(size) for name, size in pairs}
+
+
+def test_real_rar_files_of_each_version_give_what_they_hold(real_data: Path, tmp_path: Path) -> None:
+    samples = [
+        path
+        for path in sorted((real_data / "rar-samples").glob("*.rar"))
+        if not re.search("vols|psw.rar", path.name) or "nopsw" in path.name
+    ]
+    assert len(samples) > 8
+    for path in samples:
+        whole, _ = read(path.name, path.read_bytes(), tmp_path)
+        listing = path.with_name(f"{path.name}.exp").read_text(errors="replace")
+        assert {name: len(content) for name, content in whole.items()} == expected_of(listing), path.name
 
 
 def test_where_no_7zip_is_found_the_failure_says_what_to_install(
