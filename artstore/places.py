@@ -16,7 +16,7 @@ from artstore import names
 from artstore.catalog import Catalog
 from artstore.models import FileLink, Work
 
-REMEMBERED = 10_000
+REMEMBERED = 2_000
 """Paths of works that are still on their way; a crawl has a few hundred of them, and the catalog guards the rest."""
 
 

@@ -39,13 +39,9 @@ class CrawlDelay:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        """Listen for robots.txt files and responses."""
+        """Listen for robots.txt files."""
         extension = cls(crawler)
         crawler.signals.connect(extension.robots_parsed, signals.robots_parsed)
-        # AutoThrottle lowers the delay on the same signal: it is connected before, we have the last word.
-        crawler.signals.connect(extension.keep, signals.response_downloaded)
-        # Scrapy forgets a site, and its delay, that was idle for a minute.
-        crawler.signals.connect(extension.keep, signals.request_reached_downloader)
         return extension
 
     def robots_parsed(self, robotparser: RobotParser, request: Request) -> None:
@@ -54,8 +50,17 @@ class CrawlDelay:
         slot = self._slot_key(request)
         if delay_s and slot not in self._delays_s:
             logger.info("robots.txt of %s asks for %g s between requests", slot, delay_s)
+            self._listen()
             self._delays_s[slot] = delay_s
             self._keep(slot)
+
+    def _listen(self) -> None:
+        """Listen to every request from the first delay on; until then there is nothing to keep."""
+        if not self._delays_s:
+            # AutoThrottle lowers the delay on the same signal: it is connected before, we have the last word.
+            self._crawler.signals.connect(self.keep, signals.response_downloaded)
+            # Scrapy forgets a site, and its delay, that was idle for a minute.
+            self._crawler.signals.connect(self.keep, signals.request_reached_downloader)
 
     def keep(self, request: Request) -> None:
         """Keep the delay of the site that is asked or has answered."""

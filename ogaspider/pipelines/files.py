@@ -106,7 +106,8 @@ class ArtFilesPipeline:
             return self._unavailable(link, "unreadable", f"{type(error).__name__}: {error.strerror}")
 
     async def _had(self, link: FileLink, item: ArtItem) -> Outcome:
-        known = await self._known(link)
+        recorded = self._catalog.stored_file(link.path)
+        known = await self._known(link, recorded)
         if known and not item.changed and not self._visits.has_failed(link.url):
             return known
         if link.declared_bytes is not None and link.declared_bytes > self._max_bytes:
@@ -120,12 +121,14 @@ class ArtFilesPipeline:
             )
         # Taken beforehand, since others download meanwhile, and corrected afterwards.
         self._crawl_bytes_left -= link.declared_bytes or 0
-        outcome = await self._download(self._request(link, known), link, known)
+        outcome = await self._download(self._request(link, known), link, known, is_new=recorded is None)
         came_bytes = outcome.size_bytes if isinstance(outcome, StoredFile) and outcome is not known else 0
         self._crawl_bytes_left += (link.declared_bytes or 0) - came_bytes
         return outcome
 
-    async def _download(self, request: Request, link: FileLink, known: StoredFile | None) -> Outcome:
+    async def _download(
+        self, request: Request, link: FileLink, known: StoredFile | None, *, is_new: bool
+    ) -> Outcome:
         """Return the outcome of asking for a file, or for whether a *known* one is another by now."""
         part: PartFile = request.meta[PART]
         try:
@@ -136,7 +139,7 @@ class ArtFilesPipeline:
                 response = await self.crawler.engine.download_async(request.copy())
             if known and response.status == NOT_MODIFIED:
                 return known
-            return await self._received(response, link, part)
+            return await self._received(response, link, part, is_new=is_new)
         except DiskError as error:
             if error.errno == errno.ENOSPC:
                 self._ending.disk_full(error)
@@ -166,18 +169,17 @@ class ArtFilesPipeline:
                 return self._unavailable(link, "wrong_length", f"{detail}, which the work's page says it has")
         return self._unavailable(link, reason, detail)
 
-    async def _known(self, link: FileLink) -> StoredFile | None:
+    async def _known(self, link: FileLink, recorded: StoredFile | None) -> StoredFile | None:
         if not self._blobs.exists(link.path):
             return None
-        known = self._catalog.stored_file(link.path)
-        if known is None:
+        if recorded is None:
             # Not recorded: the crawl was killed before. After a power cut, its length may be another.
             here = await asyncio.to_thread(self._hashed, link.path)
             # What is longer than memory holds was synced in time; without a length to compare, that has to do.
             whole = link.declared_bytes is None and here.size_bytes > IN_MEMORY_BYTES
             return here if whole or link.declared_bytes == here.size_bytes else None
         # Of another length than the page says: the artist has replaced the file since.
-        return known if link.declared_bytes in {None, known.size_bytes} else None
+        return recorded if link.declared_bytes in {None, recorded.size_bytes} else None
 
     def _hashed(self, path: str) -> StoredFile:
         with self._blobs.open(path) as file:
@@ -199,26 +201,22 @@ class ArtFilesPipeline:
         """Return how many bytes may come: one more than announced is already too many."""
         return self._max_bytes if link.declared_bytes is None else min(self._max_bytes, link.declared_bytes)
 
-    async def _received(self, response: Response, link: FileLink, part: PartFile) -> Outcome:
+    async def _received(self, response: Response, link: FileLink, part: PartFile, *, is_new: bool) -> Outcome:
         """Return the outcome for a response whose body, if it is one of a file, lies in *part*."""
         if problem := _problem(response, link, part):
             part.discard()
             return self._unavailable(link, *problem)
         size_bytes = part.size_bytes
         try:
-            sha256 = await self._finish(part, link)
+            # What is small and new is not worth a thread: it is synced when it is looked at.
+            quickly = part.in_memory and is_new
+            sha256 = part.finish(synced=False) if quickly else await asyncio.to_thread(part.finish)
         except OSError as error:
             raise DiskError(error) from error
         self.crawler.stats.inc_value("oga/files")
         return StoredFile(
             link.path, size_bytes, sha256, header(response, "ETag"), header(response, "Last-Modified")
         )
-
-    async def _finish(self, part: PartFile, link: FileLink) -> str:
-        """Move *part* to its place. What is small and new is not worth a thread: it is synced when it is looked at."""
-        if part.in_memory and self._catalog.stored_file(link.path) is None:
-            return part.finish(synced=False)
-        return await asyncio.to_thread(part.finish)
 
     def _unavailable(self, link: FileLink, reason: str, detail: str) -> Outcome:
         logger.warning("file not stored: %s (%s)", link.url, reason)

@@ -22,7 +22,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the benchmarks and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--works", type=int, default=300, help="size of the site to embed (default: 300)")
-    parser.add_argument("--crawled-works", type=int, default=1500, help="to crawl for speed (default: 1500)")
+    parser.add_argument("--crawled-works", type=int, default=3000, help="to crawl for speed (default: 3000)")
     parser.add_argument(
         "--many-works",
         type=int,

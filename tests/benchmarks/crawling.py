@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from threading import Thread
 
 from tests.benchmarks.table import Row, seconds
 from tests.replica import ReplicaServer, build_site
@@ -91,18 +94,34 @@ def _measured(
     command: Sequence[str], environment: dict[str, str], server: ReplicaServer, cwd: str | None = None
 ) -> Measured:
     server.forget_requests()
-    usage = []
+    peaks: list[int] = []
 
     def run() -> None:
-        process = subprocess.Popen(command, env=os.environ | environment, cwd=cwd, stderr=subprocess.DEVNULL)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, command)
-        usage.append(used)
+        with subprocess.Popen(
+            command, env=os.environ | environment, cwd=cwd, stderr=subprocess.DEVNULL
+        ) as process:
+            watching = Thread(target=_watch, args=(process.pid, peaks))
+            watching.start()
+            if code := process.wait():
+                raise subprocess.CalledProcessError(code, command)
+        watching.join()
 
     wall_s = seconds(run)
-    return Measured(wall_s, usage[0].ru_maxrss / 1024, len(server.requests))
+    return Measured(wall_s, max(peaks) / 1024, len(server.requests))
+
+
+def _watch(process: int, peaks: list[int]) -> None:
+    """Note the peak memory of *process*, in KiB, until it ends; what the system says afterwards includes its parent's."""
+    while True:
+        try:
+            status = Path(f"/proc/{process}/status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        found = re.search(r"VmHWM:\s+(\d+)", status)
+        if found is None:
+            return
+        peaks.append(int(found[1]))
+        time.sleep(0.2)
 
 
 def _row(what: str, measured: Sequence[Measured]) -> Row:

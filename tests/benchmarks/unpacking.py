@@ -35,20 +35,21 @@ def unpack() -> list[Row]:
         "tar": (tarred(sprites), ["tar", "xf"], "tar"),
         "7z": (by_7zip("7z", sprites), [tool(), "x", "-bso0", "-bsp0"], "7zz"),
     }
-    return [_row(kind, *how) for kind, how in made.items() if shutil.which(how[1][0])]
-
-
-def _row(kind: str, content: bytes, command: list[str], name: str) -> Row:
+    # Nothing is removed until the end: after that, ext4 takes ten times as long to make a file.
     with tempfile.TemporaryDirectory() as folder:
-        archive = Path(folder, f"sprites.{kind}")
-        archive.write_bytes(content)
-        ratios, ours = [], []
-        for number in range(ROUNDS):
-            theirs = Path(folder, f"theirs-{number}")
-            theirs.mkdir()
-            their_s = seconds(partial(subprocess.run, [*command, str(archive)], cwd=theirs, check=True))
-            ours.append(seconds(partial(_unpacked, archive, Path(folder, f"ours-{number}"))))
-            ratios.append(their_s / ours[-1])
+        return [_row(Path(folder), kind, *how) for kind, how in made.items() if shutil.which(how[1][0])]
+
+
+def _row(folder: Path, kind: str, content: bytes, command: list[str], name: str) -> Row:
+    archive = folder / f"sprites.{kind}"
+    archive.write_bytes(content)
+    ratios, ours = [], []
+    for number in range(ROUNDS):
+        theirs = folder / f"{kind}-theirs-{number}"
+        theirs.mkdir()
+        their_s = seconds(partial(subprocess.run, [*command, str(archive)], cwd=theirs, check=True))
+        ours.append(seconds(partial(_unpacked, archive, folder / f"{kind}-ours-{number}")))
+        ratios.append(their_s / ours[-1])
     return Row(
         f"unpack {SPRITES:,} sprites of a {kind}",
         median(ratios),
