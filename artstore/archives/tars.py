@@ -86,15 +86,18 @@ class _Forward:
 
     def peek(self, size: int) -> bytes:
         """Return the next *size* bytes, fewer at the end, and read them again the next time."""
+        if len(self._buffer) - self._at < size:
+            self._fill(size)
+        return self._buffer[self._at : self._at + size]
+
+    def _fill(self, size: int) -> None:
         parts = [self._buffer[self._at :]]
         here = len(parts[0])
         while here < size and (chunk := self._unpacked.read(_CHUNK_BYTES)):
             parts.append(chunk)
             here += len(chunk)
-        if len(parts) > 1:
-            self._buffer_at += self._at
-            self._buffer, self._at = b"".join(parts), 0
-        return self._buffer[self._at : self._at + size]
+        self._buffer_at += self._at
+        self._buffer, self._at = b"".join(parts), 0
 
     def read(self, size: int) -> bytes:
         """Return the next *size* bytes, fewer at the end."""
@@ -120,6 +123,8 @@ class _Stream:
 
     def read(self, size: int = -1) -> bytes:
         """Return up to *size* bytes, or some of the rest. Raises :class:`~artstore.errors.ArchiveError`."""
+        if not self._left:
+            return b""
         wanted = min(self._left, _CHUNK_BYTES, size if size >= 0 else _CHUNK_BYTES)
         data = self._source.read(wanted)
         if len(data) < wanted:
