@@ -127,6 +127,7 @@ class Aside(Generic[Asked, Answer]):
         tasks = [task for task in (self._watching, *self._helpers) if task]
         for task in tasks:
             task.cancel()
+        # What ended them, if anything did, was told to whoever waited.
         await asyncio.gather(*tasks, return_exceptions=True)
         for question in self._waiting:
             question.answer.cancel()

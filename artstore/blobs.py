@@ -1,7 +1,8 @@
-"""Where bytes lie: a seam of three verbs, and the folder behind it."""
+"""Where bytes lie: a seam of few verbs, and the folder behind it."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -29,11 +30,8 @@ class BlobStore(Protocol):
         """Return the bytes of *path*, seekable. Raises FileNotFoundError."""
         ...
 
-    def put(self, path: str, *, synced: bool = True) -> AbstractContextManager[BinaryIO]:
-        """Give a file to write to, which becomes *path* whole at the end or not at all.
-
-        Not *synced*, that holds for a kill, but for a power cut only after :meth:`sync`.
-        """
+    def put(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """Give a file to write to, which becomes *path* whole at the end or not at all."""
         ...
 
     def sync(self, path: str) -> None:
@@ -56,9 +54,9 @@ class FolderBlobs:
         return self.local(path).open("rb")
 
     @contextmanager
-    def put(self, path: str, *, synced: bool = True) -> Iterator[BinaryIO]:
+    def put(self, path: str) -> Iterator[BinaryIO]:
         """Give a file to write to, which becomes *path* whole at the end or not at all."""
-        with replacing(self.local(path), synced=synced) as file:
+        with replacing(self.local(path)) as file:
             yield file
 
     @contextmanager
@@ -72,11 +70,9 @@ class FolderBlobs:
         filled = final.with_name(f".{secrets.token_hex(8)}{TEMPORARY}")
         try:
             yield filled
-            if final.exists():
-                _replace_files(filled, final)
-            elif filled.exists() and any(filled.iterdir()):
-                filled.rename(final)
+            _move_folder(filled, final)
         finally:
+            # What cannot be removed is only in the way of nobody, and what ended this, if anything did, is to be told.
             shutil.rmtree(filled, ignore_errors=True)
 
     def sync(self, path: str) -> None:
@@ -111,25 +107,37 @@ def open_blobs(uri: str | Path) -> FolderBlobs:
 
 
 @contextmanager
-def replacing(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]:
+def replacing(path: Path) -> Iterator[BinaryIO]:
     """Give a file to write to that replaces *path* at the end, all at once.
 
     After an error, or a kill, *path* is what it was before. The bytes are
-    synced before the rename, so that a power cut leaves no empty file either;
-    not *synced*, the caller has to see to that.
+    synced before the rename, so that a power cut leaves no empty file either.
     """
     # A short random name: the final one may already use all the bytes a name can have.
     temporary = path.with_name(f".{secrets.token_hex(8)}{TEMPORARY}")
     try:
         with BufferedWriter(created(temporary)) as file:
             yield file
-            if synced:
-                file.flush()
-                os.fsync(file.fileno())
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _move_folder(source: Path, target: Path) -> None:
+    """Let *target* be what *source* is, which may hold nothing; another process may do the same."""
+    if not source.exists() or not any(source.iterdir()):
+        if target.exists():
+            shutil.rmtree(target)
+        return
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise
+        _replace_files(source, target)
 
 
 def _replace_files(source: Path, target: Path) -> None:

@@ -17,7 +17,11 @@
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar, Self
+
+SYSTEM_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ENOSPC})
+"""Of an OSError that is the machine's fault and not the file's: another time it may be readable."""
 
 
 class OgaError(Exception):

@@ -48,8 +48,9 @@ class Examiners:
     async def find_images(self, path: str) -> Findings:
         """Return what ``files/<path>`` holds.
 
-        That it ends its process, twice, is a failure of it, ``crashed``; that it takes for ever, ``too_slow``. Raises OSError as :func:`~artstore.unpack.find_images` does, and
-        :class:`~artstore.errors.OgaError` if no process can be started.
+        That it ends its process, twice, is a failure of it, ``crashed``; that it takes
+        for ever, ``too_slow``. Raises OSError as :func:`~artstore.unpack.find_images`
+        does, and :class:`~artstore.errors.OgaError` if no process can be started.
         """
         try:
             size_bytes = (self._files_dir / path).stat().st_size

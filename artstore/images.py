@@ -7,7 +7,6 @@ Pillow does the decoding.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import struct
 import zlib
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, IcoImagePlugin, Image, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from artstore import paintings
-from artstore.errors import PictureError
+from artstore.errors import SYSTEM_ERRORS, PictureError
 from artstore.models import PictureFacts
 
 SUFFIXES = (
@@ -65,17 +64,13 @@ DECODER_ERRORS = (
     LookupError,
     ArithmeticError,
     AssertionError,
-    NotImplementedError,
+    # Also NotImplementedError, of a format's rarer kinds.
     RuntimeError,
     MemoryError,
     struct.error,
     zlib.error,
     BadZipFile,
 )
-
-
-SYSTEM_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ENOSPC})
-"""The machine's fault and not the picture's: another time it may be readable."""
 
 
 def is_picture_name(path: str) -> bool:
@@ -114,14 +109,15 @@ def opened(source: Path | BinaryIO, max_px: int) -> Iterator[Image.Image]:
     """Give the picture as Pillow opens it, for those who want its own mode. Raises as :func:`read_rgba` does."""
     try:
         with _file(source) as file:
-            _check_icon(file, max_px)
+            seen = _seen(source, file)
+            _check_icon(seen, max_px)
             # Pillow looks at the frames of an animation while it makes room for them: here it must be Pillow that refuses.
             # Only ever raised: it is everybody's in this process.
             Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_px)
-            with Image.open(_seen(source, file), formats=FORMATS) as image:
+            with Image.open(seen, formats=FORMATS) as image:
                 _check_size(image.size, max_px)
                 _scale_transparency(image)
-                _read_attributes(image, file)
+                _read_attributes(image, seen)
                 yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError("too_many_pixels", str(error)) from error

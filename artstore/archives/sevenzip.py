@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -83,10 +84,11 @@ class SevenZipReader:
 
     def _listed(self) -> list[_Entry]:
         entries: list[_Entry] = []
-        with self._run("l", "-slt") as (pipe, process):
+        # Its errors are read beside: nobody reading them, it would wait in the middle of its list.
+        with ThreadPoolExecutor(1) as beside, self._run("l", "-slt") as (pipe, process):
+            said = beside.submit(cast(BufferedReader, process.stderr).read)
             about, *listed = [*_records(pipe, self._budget.limits.members)] or [{}]
-            said = process.stderr.read().decode(errors="replace") if process.stderr else ""
-        self._problem = _problem(said)
+            self._problem = _problem(said.result().decode(errors="replace"), process.wait())
         if about.get("Multivolume") == "+":
             raise ArchiveError("multi_volume", "a part of an archive in several; they are not put together")
         if self._problem and not listed:
@@ -221,10 +223,12 @@ _PROBLEMS: Sequence[tuple[str, str, str]] = (
     ("nexpected end", "bad_archive", "it ends too early"),
     ("eaders Error", "bad_archive", "its list of members is broken"),
     ("annot open", "bad_archive", "no archive of this kind"),
-    ("ERROR", "bad_archive", "7-Zip cannot read it"),
 )
 
 
-def _problem(said: str) -> ArchiveError | None:
-    """Return what 7-Zip, in its words, found wrong with the whole; its own words name the file by its absolute path."""
-    return next((ArchiveError(reason, detail) for words, reason, detail in _PROBLEMS if words in said), None)
+def _problem(said: str, code: int) -> ArchiveError | None:
+    """Return what 7-Zip found wrong with the whole: its own words name the file by its absolute path."""
+    if code == 0:
+        return None
+    known = (ArchiveError(reason, detail) for words, reason, detail in _PROBLEMS if words in said)
+    return next(known, ArchiveError("bad_archive", f"7-Zip cannot read it, and ends with {code}"))

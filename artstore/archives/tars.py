@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self, cast
 
-from artstore.archives.packing import ERRORS, Unpacked
+from artstore.archives.broken import explained
+from artstore.archives.packing import Unpacked
 from artstore.archives.policy import Budget
 from artstore.archives.protocol import Member, Wanted
 from artstore.archives.spelling import spelled
@@ -162,7 +162,7 @@ def _plain(block: bytes, start: int, source: _Forward) -> _Header | None:
 
 def _odd(source: _Forward) -> _Header:
     """Return what any other header says, and those that belong to it."""
-    with _explained():
+    with explained("bad_archive"):
         # Latin-1 takes every byte, and gives it back.
         archive = tarfile.TarFile(fileobj=cast(BinaryIO, source), encoding="latin-1", errorlevel=2)
         info = archive.next()
@@ -187,13 +187,3 @@ def _refused(info: tarfile.TarInfo) -> ArchiveError | None:
     if info.issparse():
         return ArchiveError("unsupported", "a file with holes, which only tools for backups make")
     return None if info.isreg() else ArchiveError("device", "no plain file")
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except ArchiveError:
-        raise
-    except (tarfile.TarError, RecursionError, *ERRORS) as error:
-        raise ArchiveError("bad_archive", f"{type(error).__name__}: {error}") from error

@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import lzma
 import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import IO, BinaryIO, Self, cast
 
+from artstore.archives.broken import explained
 from artstore.archives.policy import Budget
 from artstore.archives.protocol import Member, Wanted
 from artstore.archives.spelling import spelled
 from artstore.errors import ArchiveError
-
-# What zipfile and the decompressors raise on broken input, each seen or read in their sources.
-_ERRORS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    ValueError,
-    LookupError,
-    OverflowError,
-    NotImplementedError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-)
 
 METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
 """Those that the standard library unpacks."""
@@ -54,8 +37,9 @@ _LOCAL_HEADER_BYTES = 30
 
 OVERLAPPING = ArchiveError("overlapping", "shares its bytes with another member")
 
-_UNIX, _MACOS = 3, 19
-"""Systems that write what kind of file a member is."""
+_LINK = 0o12
+_REGULAR = frozenset({0, 0o10})
+"""The uppermost bits of a Unix mode, which say what a member is; 0 where the archive was made elsewhere."""
 
 
 class ZipReader:
@@ -63,7 +47,7 @@ class ZipReader:
 
     def __init__(self, path: Path, budget: Budget) -> None:
         self._budget = budget
-        with _explained("bad_archive"):
+        with explained("bad_archive"):
             self._zip = zipfile.ZipFile(path)
         self._infos = self._zip.infolist()
 
@@ -80,7 +64,7 @@ class ZipReader:
                 continue
             refused = OVERLAPPING if position in overlapping else _refused(info)
             member = Member(name, position, refused)
-            if wanted(member):
+            if wanted(member) and member.refused is None:
                 with _Stream(self._zip, info, self._budget) as stream:
                     yield member, cast(BinaryIO, stream)
 
@@ -101,7 +85,7 @@ class _Stream:
         self._file: IO[bytes] | None = None
 
     def read(self, size: int = -1) -> bytes:
-        with _explained("bad_member"):
+        with explained("bad_member"):
             if self._file is None:
                 small = _small(self._archive, self._info)
                 self._file = self._archive.open(self._info) if small is None else BytesIO(small)
@@ -139,26 +123,13 @@ def _small(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes | None:
     return data
 
 
-@contextmanager
-def _explained(reason: str) -> Iterator[None]:
-    try:
-        yield
-    except _ERRORS as error:
-        raise ArchiveError(reason, f"{type(error).__name__}: {error}") from error
-
-
 def _refused(info: zipfile.ZipInfo) -> ArchiveError | None:
     if info.flag_bits & _ENCRYPTED:
         return ArchiveError("encrypted", "needs a password")
-    kind = (info.external_attr >> 28) if info.create_system in {_UNIX, _MACOS} else 0
-    return not_a_file(kind)
-
-
-def not_a_file(kind: int) -> ArchiveError | None:
-    """Return why a member of a *kind*, the uppermost 4 bits of a Unix mode, is not read; None for a plain file."""
-    if kind == 0o12:
+    kind = info.external_attr >> 28
+    if kind == _LINK:
         return ArchiveError("link", "a symbolic link")
-    return None if kind in {0, 0o10} else ArchiveError("device", "no plain file")
+    return None if kind in _REGULAR else ArchiveError("device", "no plain file")
 
 
 def _overlapping(infos: Sequence[zipfile.ZipInfo]) -> set[int]:

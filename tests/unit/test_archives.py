@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import re
 import struct
@@ -9,6 +10,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -25,11 +27,10 @@ from artstore.archives import (
     open_archive,
     sevenzip,
 )
+from artstore.archives.broken import explained
 from artstore.errors import ArchiveError
 from artstore.settings import Settings
 from tests.packed import PACKERS, by_7zip, rar5, special, tarred, zipped_by, zipped_raw
-
-LIMITS = ArchiveLimits(total_bytes=1 << 22, member_bytes=1 << 21, members=10, ratio=10, depth=3, time_s=60.0)
 
 WIDE = ArchiveLimits.from_settings(Settings())
 
@@ -279,6 +280,31 @@ def test_real_rar_files_of_each_version_give_what_they_hold(real_data: Path, tmp
         assert {name: len(content) for name, content in whole.items()} == expected_of(listing), path.name
 
 
+def test_a_7zip_that_ends_without_a_word_is_a_failure_and_no_empty_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = tmp_path / "7zz"
+    silent.write_text("#!/bin/sh\nexit 3\n")
+    silent.chmod(0o755)
+    monkeypatch.setattr(sevenzip, "tool", lambda: str(silent))
+    with pytest.raises(ArchiveError, match="ends with 3"):
+        read("a.7z", SEVEN, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["7z-lzma2", "rar5"])
+def test_a_list_that_is_too_long_is_not_read_to_its_end(kind: str, tmp_path: Path) -> None:
+    name, make = KINDS[kind]
+    with pytest.raises(ArchiveError, match="too_many_members"):
+        read(name, make(), tmp_path, replace(WIDE, members=1))
+
+
+def test_what_is_the_machines_fault_is_not_blamed_on_the_archive() -> None:
+    with pytest.raises(OSError, match="worn out"), explained("bad_archive"):
+        raise OSError(errno.EIO, "worn out")
+    with pytest.raises(ArchiveError, match="out_of_memory"), explained("bad_archive"):
+        raise MemoryError
+
+
 def test_where_no_7zip_is_found_the_failure_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -371,51 +397,3 @@ def test_damaged_bytes_give_members_or_a_reason_and_nothing_else(
         read(name, bytes(damaged), tmp_path)
     with suppress(ArchiveError):
         read(name, bytes(damaged[: cut % len(damaged)]), tmp_path)
-
-
-def spent(budget: Budget, sizes: list[int]) -> str:
-    try:
-        for size in sizes:
-            budget.spend(size)
-            budget.copy(BytesIO(bytes(size)), BytesIO())
-    except ArchiveError as error:
-        return error.reason
-    return ""
-
-
-@pytest.mark.parametrize(
-    ("packed", "sizes", "expected"),
-    [
-        (1 << 20, [1 << 21], ""),
-        (1 << 20, [(1 << 21) + 1], "member_too_large"),
-        (1 << 20, [1 << 21, 1 << 21, 1], "archive_too_large"),
-        (100, [1 << 20, 1], "archive_too_large"),
-    ],
-    ids=["fits", "member", "total", "ratio"],
-)
-def test_a_budget_ends_on_real_bytes(packed: int, sizes: list[int], expected: str) -> None:
-    assert spent(Budget(LIMITS, packed), sizes) == expected
-
-
-def test_a_budget_ends_when_its_time_is_over() -> None:
-    assert spent(Budget(ArchiveLimits(1 << 22, 1 << 21, 10, 10, 3, time_s=0.0), 100), [1]) == "too_slow"
-
-
-def test_too_many_members_are_refused() -> None:
-    budget = Budget(LIMITS, 1)
-    for _ in range(10):
-        budget.count_member()
-    with pytest.raises(ArchiveError, match="too_many_members"):
-        budget.count_member()
-
-
-def test_limits_come_from_the_settings() -> None:
-    asked = Settings(
-        max_archive_bytes=1,
-        max_member_bytes=2,
-        max_archive_members=3,
-        max_archive_ratio=4,
-        max_archive_depth=5,
-        max_archive_s=6.0,
-    )
-    assert ArchiveLimits.from_settings(asked) == ArchiveLimits(1, 2, 3, 4, 5, 6.0)

@@ -71,3 +71,40 @@ def test_stores_are_chosen_by_scheme(tmp_path: Path) -> None:
     assert open_blobs(f"file://{tmp_path}").root == open_blobs(str(tmp_path)).root == tmp_path
     with pytest.raises(UsageError, match="s3://"):
         open_blobs("s3://bucket/files")
+
+
+def test_of_two_that_fill_the_same_folder_the_last_one_is_whole(tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path)
+    with blobs.put_folder("unpacked/a.zip") as first, blobs.put_folder("unpacked/a.zip") as second:
+        for folder, text in ((first, "first"), (second, "second")):
+            folder.mkdir(parents=True)
+            (folder / "axe.png").write_text(text)
+        (second / "only-here.png").write_text("x")
+    assert {path.name: path.read_text() for path in (tmp_path / "unpacked/a.zip").iterdir()} == {
+        "axe.png": "first"
+    }
+    assert [path.name for path in (tmp_path / "unpacked").iterdir()] == ["a.zip"]
+
+
+def fill_in_vain(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "new.png").write_text("new")
+    raise OSError("disk full")
+
+
+def test_a_folder_that_is_not_filled_to_its_end_changes_nothing(tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/old.png").write_text("old")
+    with pytest.raises(OSError, match="full"), blobs.put_folder("a") as folder:
+        fill_in_vain(folder)
+    assert [path.name for path in tmp_path.rglob("*.png")] == ["old.png"]
+
+
+def test_a_folder_with_nothing_in_it_leaves_none(tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/old.png").write_text("old")
+    with blobs.put_folder("a"):
+        pass
+    assert list(tmp_path.iterdir()) == []

@@ -89,3 +89,11 @@ def test_what_is_no_zip_is_no_painting(tmp_path: Path) -> None:
     (tmp_path / "a.kra").write_bytes(b"no zip")
     with pytest.raises(PictureError, match="cannot_decode"):
         describe(tmp_path / "a.kra", 1000)
+
+
+def test_a_huge_icon_is_no_way_in_through_a_painting(tmp_path: Path) -> None:
+    huge = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 60_000, 60_000) + bytes(20)
+    icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(huge), 22) + huge
+    with pytest.raises(PictureError) as caught:
+        describe(painted(tmp_path / "a.kra", {"mergedimage.png": icon}), 1000)
+    assert caught.value.reason == "too_many_pixels"
