@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, IcoImagePlugin, Image, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from artstore import paintings
+from artstore import formats, paintings
 from artstore.errors import SYSTEM_ERRORS, PictureError
 from artstore.models import PictureFacts
 
@@ -32,7 +32,13 @@ SUFFIXES = (
 )
 """Names that promise a picture which can be decoded."""
 
-FORMATS = "PNG GIF JPEG WEBP BMP DIB TIFF ICO DDS PCX PSD PPM AVIF JPEG2000 TGA".split()
+_OWN: list[type[ImageFile.ImageFile]] = []
+"""Formats that are read here, not by Pillow."""
+
+FORMATS = [
+    *"PNG GIF JPEG WEBP BMP DIB TIFF ICO DDS PCX PSD PPM AVIF JPEG2000 TGA".split(),
+    *formats.register(_OWN),
+]
 """What may be behind such a name. Not all that Pillow knows: EPS would be run, as a program, by Ghostscript."""
 
 _TGA_16 = "BGRA;15"
