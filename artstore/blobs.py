@@ -155,10 +155,10 @@ def _replace_files(source: Path, target: Path) -> None:
             (source / name).replace(target / name)
 
 
-def created(path: Path) -> FileIO:
+def created(path: Path | str) -> FileIO:
     """Return *path* opened to be written from its start, in a folder that is made if need be. Raises OSError."""
     try:
         return FileIO(path, "wb")
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         return FileIO(path, "wb")

@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import PurePosixPath
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -115,7 +116,9 @@ def _decoded(segment: str) -> str:
     return unquote_to_bytes(segment).decode("utf-8", errors="surrogateescape")
 
 
+@lru_cache(maxsize=1024)
 def _safe(name: str) -> str:
+    """Return one part of a path as a safe one. Remembered: many files lie in one folder."""
     text = name.encode("utf-8", errors="replace").decode()
     clean = _RESERVED.sub("_", _UNSAFE.sub("_", unicodedata.normalize("NFC", text)) or "_")
     short = len(clean.encode()) <= MAX_NAME_BYTES

@@ -10,7 +10,6 @@ import errno
 import os
 import re
 from dataclasses import dataclass, field, replace
-from io import BufferedWriter
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import BinaryIO, cast
@@ -126,8 +125,9 @@ class _Unpacking:
             if is_archive_name(name):
                 self._open_inner(name, source, target, depth)
             else:
-                self._copy(source, self.into / path)
-                with (self.into / path).open("rb") as picture:
+                local = f"{self.into}/{path}"
+                self._copy(source, local)
+                with Path(local).open("rb") as picture:
                     _describe(target, name, picture, self.settings, self.findings)
         except ArchiveError as error:
             if error.reason in OVERDRAWN:
@@ -138,12 +138,12 @@ class _Unpacking:
                 raise
             self._note(target, ArchiveError("unusable_name", os.strerror(error.errno)))
 
-    def _copy(self, source: BinaryIO, target: Path) -> None:
+    def _copy(self, source: BinaryIO, target: str) -> None:
         try:
-            with BufferedWriter(created(target)) as file:
-                self.budget.copy(source, file)
+            with created(target) as file:
+                self.budget.copy(source, cast(BinaryIO, file))
         except ArchiveError:
-            target.unlink()
+            Path(target).unlink()
             raise
 
     def _open_inner(self, name: str, source: BinaryIO, target: str, depth: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from artstore.archives.packing import PackedReader, Unpacked
 from artstore.archives.policy import Budget
@@ -82,13 +82,24 @@ def open_archive(name: str, path: Path, budget: Budget) -> ArchiveReader:
         with Unpacked(path, kind, budget) as unpacked:
             # Its first block tells a tar, or its name: old ones have no mark.
             is_tar = _shows_tar(unpacked.read(HEAD_BYTES)) or _promised(name) == "tar"
-        return TarReader(path, kind, budget) if is_tar else PackedReader(name, path, kind, budget)
+        return (
+            TarReader(path, kind, budget) if is_tar else PackedReader(_inner_name(name), path, kind, budget)
+        )
     if kind == "zip":
         reader = ZipReader(path, budget)
         if reader.is_readable:
             return reader
         reader.__exit__()
     return SevenZipReader(path, kind, budget)
+
+
+def _inner_name(name: str) -> str:
+    """Return *name* without the suffix of what it is packed by; as it is, if it has none.
+
+    A server may pack what it sends, and whoever saves it keep the name of what is inside.
+    """
+    whole = PurePosixPath(name)
+    return whole.stem if _promised(name) in PACKINGS else whole.name
 
 
 def _promised(name: str) -> str | None:

@@ -7,7 +7,7 @@ import gzip
 import lzma
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 
 from artstore.archives.broken import explained
@@ -50,10 +50,10 @@ class Unpacked:
 
 
 class PackedReader:
-    """One file, packed; it is called what the archive is called, without the suffix."""
+    """One file called *name*, packed."""
 
     def __init__(self, name: str, path: Path, kind: str, budget: Budget) -> None:
-        self._member = Member(PurePosixPath(name).stem, 0)
+        self._member = Member(name, 0)
         self._unpacked = Unpacked(path, kind, budget)
 
     def stream(self, wanted: Wanted) -> Iterator[tuple[Member, BinaryIO]]:

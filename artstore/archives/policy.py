@@ -83,4 +83,6 @@ class Budget:
             member_bytes += len(chunk)
             if member_bytes > self.limits.member_bytes:
                 raise ArchiveError("member_too_large", f"more than {self.limits.member_bytes} bytes")
-            target.write(chunk)
+            # A file without a buffer may take only a part.
+            while chunk := chunk[target.write(chunk) :]:
+                pass

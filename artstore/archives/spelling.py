@@ -18,7 +18,8 @@ def spelled(names: Sequence[bytes]) -> list[str]:
     they look most like a language: a guess, and the better the more names there
     are. DOS's own, in which every byte is a sign, if none does.
     """
-    encoding = _encoding([name for name in names if not name.isascii()])
+    telling = [name for name in names if not name.isascii()]
+    encoding = _encoding(telling) if telling else "ascii"
     return [name.decode(encoding, errors="replace") for name in names]
 
 

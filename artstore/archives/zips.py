@@ -17,10 +17,8 @@ from artstore.archives.protocol import Member, Wanted
 from artstore.archives.spelling import spelled
 from artstore.errors import ArchiveError
 
-METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
-"""Those that the standard library unpacks."""
-
-_USUAL = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""Those of which the standard library unpacks no more than is asked for. Of bzip2, a hundred bytes may be 100 MiB."""
 
 SMALL_BYTES = 1 << 16
 """Packed and unpacked; what is larger is read in pieces."""
@@ -53,7 +51,7 @@ class ZipReader:
 
     @property
     def is_readable(self) -> bool:
-        """Whether the standard library unpacks all of it."""
+        """Whether the standard library unpacks all of it, piece by piece."""
         return all(info.compress_type in METHODS for info in self._infos)
 
     def stream(self, wanted: Wanted) -> Iterator[tuple[Member, BinaryIO]]:
@@ -102,11 +100,11 @@ class _Stream:
 
 
 def _small(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes | None:
-    """Return the bytes of a member that is small and packed in the usual way, else None.
+    """Return the bytes of a member that is small, else None.
 
     A sprite is unpacked in less time than zipfile takes to open it.
     """
-    if info.compress_type not in _USUAL or max(info.compress_size, info.file_size) > SMALL_BYTES:
+    if max(info.compress_size, info.file_size) > SMALL_BYTES:
         return None
     file = cast(BinaryIO, archive.fp)
     file.seek(info.header_offset)
@@ -158,10 +156,10 @@ def _names(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
 
 
 def _unicode_path(info: zipfile.ZipInfo) -> str | None:
-    extra = info.extra
-    while len(extra) >= 4:
-        kind, size = struct.unpack_from("<HH", extra)
-        field, extra = extra[4 : 4 + size], extra[4 + size :]
+    extra, at = info.extra, 0
+    while len(extra) - at >= 4:
+        kind, size = struct.unpack_from("<HH", extra, at)
+        field, at = extra[at + 4 : at + 4 + size], at + 4 + size
         if kind == _UNICODE_PATH and len(field) > 5 and field[0] == 1:
             (crc,) = struct.unpack_from("<I", field, 1)
             if crc == zlib.crc32(info.orig_filename.encode("cp437")):

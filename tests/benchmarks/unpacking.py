@@ -7,9 +7,10 @@ import shutil
 import subprocess
 import tempfile
 from functools import partial
-from io import BufferedWriter, BytesIO
+from io import BytesIO
 from pathlib import Path
 from statistics import median
+from typing import BinaryIO, cast
 
 from PIL import Image
 
@@ -65,21 +66,19 @@ def _unpacked(archive: Path, into: Path) -> None:
         open_archive(archive.name, archive, budget) as reader,
     ):
         for member, source in reader.stream(lambda _: True):
-            with BufferedWriter(created(folder / safe_path(member.name))) as file:
-                budget.copy(source, file)
+            with created(f"{folder}/{safe_path(member.name)}") as file:
+                budget.copy(source, cast(BinaryIO, file))
 
 
 def _sprite(number: int) -> bytes:
-    """A sprite of a few colours, of 16 to 128 pixels a side."""
+    """A sprite of 16 to 128 pixels a side: blocks of a few colours, or smooth; about as long as real ones are."""
     generator = random.Random(number)
     side = generator.choice([16, 16, 32, 32, 32, 48, 64, 64, 96, 128])
-    colours = [generator.randbytes(3) + b"\\xff" for _ in range(generator.choice([3, 6, 12, 32]))] + [
-        bytes(4)
-    ]
-    rows = [b"".join(generator.choices(colours, k=side // 4)) for _ in range(side // 4)]
-    image = Image.frombytes("RGBA", (side // 4, side // 4), b"".join(rows)).resize(
-        (side, side), Image.Resampling.BICUBIC
+    colours = [bytes(4), *(generator.randbytes(3) + b"\xff" for _ in range(generator.choice([3, 6, 12, 32])))]
+    blocks = Image.frombytes(
+        "RGBA", (side // 4, side // 4), b"".join(generator.choices(colours, k=(side // 4) ** 2))
     )
+    look = generator.choice([Image.Resampling.NEAREST, Image.Resampling.NEAREST, Image.Resampling.BICUBIC])
     out = BytesIO()
-    image.save(out, "PNG")
+    blocks.resize((side, side), look).save(out, "PNG")
     return out.getvalue()
