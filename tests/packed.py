@@ -17,7 +17,7 @@ from pathlib import Path
 
 from backports import zstd
 
-from artstore.archives.sevenzip import tool
+from artstore.archives.tools import seven_zip
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
@@ -34,10 +34,36 @@ def by_7zip(kind: str, members: Mapping[str, bytes], *options: str) -> bytes:
             path = Path(folder, "in", name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        command = [tool(), "a", f"-t{kind}", *options, "../out", "."]
+        command = [str(seven_zip(kind)), "a", f"-t{kind}", *options, "../out", "."]
         subprocess.run(command, cwd=Path(folder, "in"), check=True, stdout=subprocess.DEVNULL)
         (made,) = Path(folder).glob("out*")
         return made.read_bytes()
+
+
+def zstd_7z(members: Mapping[str, bytes], method: int = 0x04F71101) -> bytes:
+    """A 7z of one block packed by Zstandard, as forks of 7-Zip write it; *method* is what it says that it is."""
+    packed, sizes = zstd.compress(b"".join(members.values())), [len(content) for content in members.values()]
+    names = b"".join(f"{name}\0".encode("utf-16-le") for name in members)
+    checksums = b"".join(struct.pack("<L", zlib.crc32(content)) for content in members.values())
+    streams = b"\x06" + _sized(0) + _sized(1) + b"\x09" + _sized(len(packed)) + b"\0"
+    streams += (
+        b"\x07\x0b\x01\0\x01\x24"
+        + struct.pack(">L", method)
+        + b"\x05\x01\x05\x03\0\0\x0c"
+        + _sized(sum(sizes))
+        + b"\0"
+    )
+    streams += b"\x08\x0d" + _sized(len(sizes)) + b"\x09" + b"".join(map(_sized, sizes[:-1]))
+    streams += b"\x0a\x01" + checksums + b"\0\0"
+    files = _sized(len(sizes)) + b"\x11" + _sized(len(names) + 1) + b"\0" + names + b"\0"
+    header = b"\x01\x04" + streams + b"\x05" + files + b"\0"
+    start = struct.pack("<QQL", len(packed), len(header), zlib.crc32(header))
+    return b"7z\xbc\xaf\x27\x1c\0\x04" + struct.pack("<L", zlib.crc32(start)) + start + packed + header
+
+
+def _sized(value: int) -> bytes:
+    """A number as headers of 7z have it, of which this is the longest way."""
+    return b"\xff" + struct.pack("<Q", value)
 
 
 def zipped_by(method: int, members: Mapping[str, bytes]) -> bytes:

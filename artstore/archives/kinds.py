@@ -9,6 +9,7 @@ from artstore.archives.policy import Budget
 from artstore.archives.protocol import ArchiveReader
 from artstore.archives.sevenzip import SevenZipReader
 from artstore.archives.tars import TarReader
+from artstore.archives.tools import INSTALL, Converted, bsdtar, seven_zip
 from artstore.archives.zips import ZipReader
 from artstore.errors import ArchiveError
 
@@ -77,20 +78,23 @@ def open_archive(name: str, path: Path, budget: Budget) -> ArchiveReader:
     if kind is None:
         raise ArchiveError("bad_archive", "no archive of any kind")
     if kind == "tar":
-        return TarReader(path, None, budget)
+        return TarReader(Unpacked(path, None, budget))
     if kind in PACKINGS:
         with Unpacked(path, kind, budget) as unpacked:
             # Its first block tells a tar, or its name: old ones have no mark.
             is_tar = _shows_tar(unpacked.read(HEAD_BYTES)) or _promised(name) == "tar"
-        return (
-            TarReader(path, kind, budget) if is_tar else PackedReader(_inner_name(name), path, kind, budget)
-        )
+        unpacked = Unpacked(path, kind, budget)
+        return TarReader(unpacked) if is_tar else PackedReader(_inner_name(name), unpacked)
     if kind == "zip":
         reader = ZipReader(path, budget)
         if reader.is_readable:
             return reader
         reader.__exit__()
-    return SevenZipReader(path, kind, budget)
+    if seven_zip(kind):
+        return SevenZipReader(path, kind, budget)
+    if program := bsdtar():
+        return TarReader(Converted(program, path, budget))
+    raise ArchiveError("no_tool", INSTALL)
 
 
 def _inner_name(name: str) -> str:

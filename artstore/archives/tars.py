@@ -11,14 +11,13 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self, cast
 
 from artstore.archives.broken import explained
 from artstore.archives.packing import Unpacked
-from artstore.archives.policy import Budget
 from artstore.archives.protocol import Member, Wanted
 from artstore.archives.spelling import spelled
+from artstore.archives.tools import Output
 from artstore.errors import ArchiveError
 
 BLOCK_BYTES = 512
@@ -51,13 +50,13 @@ class _Header(NamedTuple):
 
 
 class TarReader:
-    """A tar, in one pass; *packing* is what it is packed with, if it is."""
+    """A tar, in one pass; it comes out of whatever it is packed in."""
 
-    def __init__(self, path: Path, packing: str | None, budget: Budget) -> None:
-        self._unpacked = Unpacked(path, packing, budget)
+    def __init__(self, unpacked: Unpacked | Output) -> None:
+        self._unpacked = unpacked
 
     def stream(self, wanted: Wanted) -> Iterator[tuple[Member, BinaryIO]]:
-        """Yield the files that are *wanted*."""
+        """Yield the files that are *wanted*. Raises :class:`~artstore.errors.ArchiveError` at the end of what is broken."""
         source = _Forward(self._unpacked)
         position = -1
         while (header := _next(source)) is not None:
@@ -67,6 +66,10 @@ class TarReader:
                 if wanted(member) and header.refused is None:
                     yield member, _content(source, header.size_bytes)
             source.seek(header.next_at)
+        is_empty = source.tell() == 0
+        source.finish()
+        if is_empty:
+            raise ArchiveError("bad_archive", "it does not begin with a header")
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +81,7 @@ class TarReader:
 class _Forward:
     """A file that is only read on, as tarfile and we do by turns."""
 
-    def __init__(self, unpacked: Unpacked) -> None:
+    def __init__(self, unpacked: Unpacked | Output) -> None:
         self._unpacked = unpacked
         self.window = b""
         """Bytes of it, some of them read before."""
@@ -121,6 +124,11 @@ class _Forward:
             if not self.read(min(left, _CHUNK_BYTES)):
                 return
 
+    def finish(self) -> None:
+        """Read what comes after the last member: there may be a checksum of the whole, or a complaint."""
+        while self._unpacked.read(_CHUNK_BYTES):
+            pass
+
 
 def _content(source: _Forward, size_bytes: int) -> BinaryIO:
     """Return the bytes of a member: as a whole if it is small, which takes a fraction of the time."""
@@ -155,8 +163,6 @@ def _next(source: _Forward) -> _Header | None:
             return header
         if source.window.count(0, source.at, source.at + BLOCK_BYTES) < BLOCK_BYTES:
             return _odd(source)
-    if source.tell() == 0:
-        raise ArchiveError("bad_archive", "it does not begin with a header")
     return None
 
 

