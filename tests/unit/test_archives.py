@@ -302,6 +302,17 @@ def test_a_7zip_that_ends_without_a_word_is_a_failure_and_no_empty_archive(
         read("a.7z", SEVEN, tmp_path)
 
 
+@pytest.mark.parametrize(("end", "expected"), [("kill -XCPU $$", "too_slow"), ("exit 8", "out_of_memory")])
+def test_a_7zip_that_is_held_to_a_limit_says_so(
+    end: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = tmp_path / "7zz"
+    held.write_text(f'#!/bin/sh\n[ "$1" = l ] && exec {CARRIED_7ZIP} "$@"\n{end}\n')
+    held.chmod(0o755)
+    monkeypatch.setattr(sevenzip, "seven_zip", lambda _: str(held))
+    assert reason("a.7z", SEVEN, tmp_path) == expected
+
+
 def test_what_only_forks_of_7zip_can_unpack_says_so(tmp_path: Path) -> None:
     assert read("a.7z", zstd_7z(MEMBERS, method=0x04F71104), tmp_path) == (
         {},
