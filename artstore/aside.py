@@ -2,7 +2,7 @@
 
 For work that would hold up whoever has a network to serve: Python runs one thread
 at a time, and a crash ends all of them. ``python -m artstore.aside`` is such a
-process. It ends with its input, and so with whoever started it, however that ended.
+process. It ends with its input, or with whoever started it, however that ended.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import pickle
 import signal
 import struct
 import sys
+import threading
+import time
 from asyncio.subprocess import PIPE, Process
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -366,8 +368,16 @@ def _tell(target: FileIO, message: Any) -> None:
         rest = rest[target.write(rest) :]
 
 
+def _end_with(parent: int) -> None:
+    """End this process when *parent* has ended: it might work for long at what nobody waits for."""
+    while os.getppid() == parent:
+        time.sleep(PATIENCE_S)
+    os._exit(1)
+
+
 def main() -> None:
     """Answer questions until there are no more."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     # Whoever sends it: when to end is for the one that asks to know.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hush_decoders()

@@ -147,7 +147,7 @@ def _replace_files(source: Path, target: Path) -> None:
         name = path.relative_to(target)
         # Those in a folder come before it; a file where there is to be a folder, or the reverse, goes too.
         if name not in kept or path.is_dir() != (source / name).is_dir():
-            path.rmdir() if path.is_dir() else path.unlink()
+            path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
     for name in sorted(kept):
         if (source / name).is_dir():
             (target / name).mkdir(parents=True, exist_ok=True)

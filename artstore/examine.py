@@ -7,11 +7,12 @@ because ``unpacked/`` was lost or a newer version reads more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import errno
+from collections.abc import Callable, Iterable, Iterator
 
 from artstore.blobs import FolderBlobs
 from artstore.catalog import Catalog
-from artstore.examiners import examining
+from artstore.examiners import examining, unreadable
 from artstore.models import Findings
 from artstore.settings import Settings
 
@@ -20,8 +21,26 @@ def examine(paths: Iterable[str], catalog: Catalog, settings: Settings) -> Itera
     """Find and record the pictures of each of *paths*, which lie below ``files/``, one after the other."""
     with examining(settings) as find_images:
         for path in paths:
-            findings = find_images(path)
-            FolderBlobs(settings.data_dir).sync_found(path, findings)
-            with catalog.transaction():
-                catalog.record_findings(path, findings)
-            yield findings
+            yield examined(path, find_images, catalog, settings)
+
+
+def examined(
+    path: str, find_images: Callable[[str], Findings], catalog: Catalog, settings: Settings
+) -> Findings:
+    """Find and record the pictures of *path*. Raises OSError for a full disk.
+
+    What else the disk does not give is a failure, and stays a file that nobody has looked at.
+    """
+    try:
+        findings = find_images(path)
+        FolderBlobs(settings.data_dir).sync_found(path, findings)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        findings = Findings(failures=[unreadable(path, error)])
+        with catalog.transaction():
+            catalog.record_failure(findings.failures[0])
+        return findings
+    with catalog.transaction():
+        catalog.record_findings(path, findings)
+    return findings

@@ -82,6 +82,11 @@ def examining(settings: Settings) -> Iterator[Callable[[str], Findings]]:
             runner.run(examiners.close())
 
 
+def unreadable(path: str, error: OSError) -> Failure:
+    """Return that ``files/<path>`` was not given by the disk, for *error*: the machine's fault and not the file's."""
+    return Failure(Stage.UNPACK, f"{FILES}/{path}", "unreadable", f"{type(error).__name__}: {error.strerror}")
+
+
 def _failed(path: str, reason: str, detail: str) -> Findings:
     return Findings(failures=[Failure(Stage.UNPACK, f"{FILES}/{path}", reason, detail)])
 

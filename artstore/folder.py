@@ -13,15 +13,16 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 from urllib.parse import quote
 
 from artstore import names
 from artstore.archives import is_archive_name
-from artstore.blobs import FolderBlobs, open_blobs
+from artstore.blobs import open_blobs
 from artstore.catalog import Catalog
 from artstore.errors import UsageError
+from artstore.examine import examined
 from artstore.examiners import examining
 from artstore.images import is_picture_name
 from artstore.models import Failure, FileLink, FileState, Findings, Stage, StoredFile, Work
@@ -45,18 +46,29 @@ class Added:
 
 
 def list_folder(folder: Path, data_dir: Path) -> list[Path]:
-    """Return the pictures and archives below *folder*, sorted, relative to it.
+    """Return the pictures and archives below *folder*, sorted, relative to it, and the folders that cannot be looked into.
 
     Links to folders are not followed, nor is *data_dir* entered, where our own
-    copies are. Raises :class:`~artstore.errors.UsageError` if *folder* is no folder.
+    copies are. Raises :class:`~artstore.errors.UsageError` if *folder* is no folder,
+    or one that cannot be looked into.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be looked into: {error.strerror}") from error
     found: list[Path] = []
-    for parent, folders, files in os.walk(folder):
+    closed: list[Path] = []
+    for parent, folders, files in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
         folders[:] = [name for name in folders if Path(parent, name).resolve() != data_dir.resolve()]
         found += [Path(parent, name).relative_to(folder) for name in files]
-    return sorted(path for path in found if _is_art(path.as_posix()))
+    return sorted(
+        [
+            *(path for path in found if _is_art(path.as_posix())),
+            *(path.relative_to(folder) for path in closed),
+        ]
+    )
 
 
 def add_folder(
@@ -140,11 +152,9 @@ def _add_file(
             catalog.record_unavailable(link.url, FileState.FAILED)
             catalog.record_failure(failure)
         return Added(link.path, 0, 1)
-    findings = find_images(link.path)
-    FolderBlobs(settings.data_dir).sync_found(link.path, findings)
     with catalog.transaction():
         catalog.record_stored(stored)
-        catalog.record_findings(link.path, findings)
+    findings = examined(link.path, find_images, catalog, settings)
     return Added(link.path, len(findings.images), len(findings.failures))
 
 
@@ -159,6 +169,8 @@ def _is_known(path: str, stat: os.stat_result, catalog: Catalog, settings: Setti
 
 
 def _copy(source: Path, path: str, stat: os.stat_result, settings: Settings) -> StoredFile:
+    if S_ISDIR(stat.st_mode):
+        raise OSError(errno.EACCES, "a folder that may not be looked into")
     if not S_ISREG(stat.st_mode):
         # To open a pipe would be to wait for whoever writes to it.
         raise OSError(errno.EINVAL, "not a plain file")

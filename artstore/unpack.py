@@ -34,6 +34,12 @@ from artstore.settings import Settings
 _JUNK = re.compile(r"(^|[/\\])(__MACOSX[/\\]|\._[^/\\]*$|\.DS_Store$|Thumbs\.db$)", re.IGNORECASE)
 """What operating systems leave in archives and folders; resource forks are even named like pictures."""
 
+MAX_NAME_CHARS = 1_000
+"""Of a member, with those of the archives around it: no disk takes much more, and the catalog keeps every one."""
+
+MAX_PATH_BYTES = 1_000
+"""Of the same, made safe. Disks take 4,096 bytes, the data folder's own path among them."""
+
 UNUSABLE = {errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
 """What a disk says to a member that is a file here and a folder there, or lies a thousand folders deep."""
 
@@ -85,8 +91,8 @@ class _Unpacking:
     settings: Settings
     budget: Budget
     findings: Findings
-    taken: set[str] = field(default_factory=set)
-    """Paths of members, as a disk sees them that folds case."""
+    taken: dict[str, int] = field(default_factory=dict)
+    """Paths of members, as a disk sees them that folds case -> how many others would have them too."""
 
     def open(self, name: str, packed: Path, subject: str, inside: str, depth: int) -> None:
         """Unpack the archive at *packed*; its members' names begin with *inside*.
@@ -108,18 +114,18 @@ class _Unpacking:
         is_archive = is_archive_name(member.name)
         if is_junk(member.name) or not (is_archive or images.is_picture_name(member.name)):
             return False
-        if member.refused:
-            self._note(self._path(inside + member.name), member.refused)
-            return False
+        refused = _too_long(inside + member.name) or member.refused
         if is_archive and depth >= self.budget.limits.depth:
-            detail = f"an archive in {depth} others; OGA_MAX_ARCHIVE_DEPTH looks deeper"
-            self._note(self._path(inside + member.name), ArchiveError("too_deep", detail))
-            return False
-        return True
+            refused = ArchiveError(
+                "too_deep", f"an archive in {depth} others; OGA_MAX_ARCHIVE_DEPTH looks deeper"
+            )
+        if refused:
+            self._note(self._path(inside + member.name), refused)
+        return refused is None
 
     def _unpack(self, member: Member, source: BinaryIO, inside: str, depth: int) -> None:
         name = inside + member.name
-        path = self._own_path(name, member.position)
+        path = self._own_path(name)
         target = f"{self.folder}/{path}"
         try:
             if is_archive_name(name):
@@ -154,20 +160,29 @@ class _Unpacking:
             copy.flush()
             self.open(name, Path(copy.name), target, f"{name}/", depth + 1)
 
-    def _own_path(self, name: str, position: int) -> str:
+    def _own_path(self, name: str) -> str:
         """Return where a member goes in the folder, on a path that no other has."""
-        path = names.safe_path(name)
-        if names.folded(path) in self.taken:
-            path = names.marked(path, f"{position}/{name}")
-        self.taken.add(names.folded(path))
+        path = safe = names.safe_path(name)
+        others = self.taken.get(names.folded(safe), 0)
+        while names.folded(path) in self.taken:
+            others += 1
+            path = names.marked(safe, f"{others}/{name}")
+        self.taken[names.folded(safe)] = others
+        self.taken.setdefault(names.folded(path), 0)
         return path
 
     def _path(self, name: str) -> str:
-        """Return where a member would lie."""
-        return f"{self.folder}/{names.safe_path(name)}"
+        """Return where a member would lie, if it could."""
+        return f"{self.folder}/{names.safe_path(name[:MAX_NAME_CHARS])}"
 
     def _note(self, subject: str, error: UnreadableFile) -> None:
         _note(self.findings, Stage.UNPACK, subject, error)
+
+
+def _too_long(name: str) -> ArchiveError | None:
+    if len(name) <= MAX_NAME_CHARS and len(names.safe_path(name).encode()) <= MAX_PATH_BYTES:
+        return None
+    return ArchiveError("unusable_name", f"a path of {len(name)} letters")
 
 
 def _describe(

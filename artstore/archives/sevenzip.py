@@ -188,7 +188,7 @@ def _entry(record: Mapping[str, str], position: int, *, is_zstandard: bool) -> _
     sends_nothing = record.get("Hard Link") or record.get("Encrypted") == "+" or not is_known
     size = record.get("Size", "")
     if not sends_nothing and not size.isdecimal():
-        raise ArchiveError("bad_archive", f"it does not say how long {member.name} is")
+        raise ArchiveError("bad_archive", "it does not say how long a member is")
     crc = record.get("CRC", "")
     is_proved = crc and not record.get("Copy Link") and not member.refused
     return _Entry(member, 0 if sends_nothing else int(size), int(crc, 16) if is_proved else None)

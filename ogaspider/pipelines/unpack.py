@@ -11,8 +11,8 @@ from scrapy.exceptions import DropItem
 
 from artstore.catalog import Catalog
 from artstore.errors import OgaError
-from artstore.examiners import Examiners
-from artstore.models import FILES, Failure, Stage, StoredFile
+from artstore.examiners import Examiners, unreadable
+from artstore.models import StoredFile
 from ogaspider.ending import NOT_UNPACKED, Ending
 from ogaspider.items import ArtItem, Item
 from ogaspider.settings import house_settings
@@ -70,9 +70,8 @@ class UnpackPipeline:
             if error.errno == errno.ENOSPC:
                 self._ending.disk_full(error)
                 raise DropItem(f"not unpacked, the next crawl goes on from here: {path}") from error
-            # The machine's fault and not the file's: it stays one that nobody has looked at.
-            detail = f"{type(error).__name__}: {error.strerror}"
-            item.unread.append(Failure(Stage.UNPACK, f"{FILES}/{path}", "unreadable", detail))
+            # It stays one that nobody has looked at.
+            item.unread.append(unreadable(path, error))
             return
         except OgaError as error:
             self._ending.end(NOT_UNPACKED, str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -185,6 +186,39 @@ def test_no_process_takes_more_memory_than_it_may(tmp_path: Path) -> None:
 
 def test_a_long_answer_comes_whole(tmp_path: Path) -> None:
     assert asked(tmp_path, repeat, 3_000_000) == "x" * 3_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows processes as files")
+def test_a_process_ends_in_the_middle_of_its_work_when_whoever_asked_was_killed(tmp_path: Path) -> None:
+    asking = f"from tests.unit.test_aside import *; asked(Path({str(tmp_path)!r}), stay, 'x')"
+    asker = subprocess.Popen([sys.executable, "-c", asking])
+    try:
+        while not (tmp_path / "at work").exists():
+            assert asker.poll() is None
+            time.sleep(0.05)
+    finally:
+        asker.kill()
+        asker.wait()
+    process = int((tmp_path / "at work").read_text())
+    until_s = time.monotonic() + 20
+    while is_running(process):
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+
+
+def is_running(process: int) -> bool:
+    # Nobody may have asked how it ended: then there is an entry, but no command any more.
+    try:
+        return bool(Path(f"/proc/{process}/cmdline").read_bytes())
+    except FileNotFoundError:
+        return False
+
+
+def stay(asked: Sequence[str], settings: Settings) -> Iterator[str]:
+    (settings.data_dir / "begun").write_text(str(os.getpid()))
+    (settings.data_dir / "begun").rename(settings.data_dir / "at work")
+    time.sleep(60)
+    return iter(asked)
 
 
 def process_of(asked: Sequence[str], _settings: Settings) -> Iterator[int]:

@@ -2,12 +2,16 @@
 
 import os
 import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from artstore.catalog import Catalog
 from artstore.errors import UsageError
+from artstore.examine import examine
 from artstore.folder import Added, add_folder, list_folder
 from artstore.library import ImageRecord, Library
 from artstore.settings import Settings
@@ -119,6 +123,47 @@ def test_a_file_that_cannot_be_read_is_a_failure_until_it_can(
     add(folder, catalog, settings)
     assert failures_in(catalog) == []
     assert len(ids_in(catalog)) == 5
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="only Unix knows users")
+def test_a_folder_that_may_not_be_looked_into_is_a_failure_and_costs_only_itself(settings: Settings) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        Path(name, "closed").mkdir(mode=0)
+        Path(name, "axe.png").write_bytes(png())
+        Path(name).chmod(0o755)
+        with as_nobody():
+            art = list_folder(Path(name), settings.data_dir)
+            with pytest.raises(UsageError, match="cannot be looked into"):
+                list_folder(Path(name, "closed"), settings.data_dir)
+        assert art == [Path("axe.png"), Path("closed")]
+        with Catalog(settings.catalog_path) as catalog:
+            added = [*add_folder(Path(name), art, catalog, settings, name="art")]
+            assert failures_in(catalog) == [("folder:art/closed", "unreadable")]
+    assert [one.pictures for one in added] == [1, 0]
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """As root, to whom nothing is closed, act as somebody else."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(user)
+
+
+def test_a_picture_that_the_disk_does_not_give_back_is_left_for_another_time(
+    folder: Path, catalog: Catalog, settings: Settings
+) -> None:
+    add(folder, catalog, settings)
+    catalog.examine_all_again()
+    first, *others = catalog.files_to_examine()
+    settings.files_dir.joinpath(first).unlink()
+    settings.files_dir.joinpath(first).mkdir()
+    findings = [*examine([first, *others], catalog, settings)]
+    assert [failure.reason for failure in findings[0].failures] == ["unreadable"]
+    assert all(one.images for one in findings[1:])
+    assert catalog.files_to_examine() == [first]
 
 
 def test_pipes_and_sockets_are_not_waited_for(

@@ -171,6 +171,37 @@ def test_a_name_too_long_for_the_disk_costs_only_its_member(settings: Settings) 
     assert reasons_of(findings) == [(Stage.UNPACK, "unusable_name")]
 
 
+@pytest.mark.parametrize(
+    "name", ["x/" * 1500 + "a.png", "y" * 1_000_000 + ".png", "./" * 2000 + "a.png", "é/" * 450 + "a.png"]
+)
+def test_a_name_longer_than_any_that_is_used_costs_only_its_member_and_little_of_the_catalog(
+    settings: Settings, name: str
+) -> None:
+    findings = unpacked(settings, tarred({name: png(), "b.png": png()}), "pack.tar")
+    assert members_of(findings) == ["b.png"]
+    assert reasons_of(findings) == [(Stage.UNPACK, "unusable_name")]
+    assert len(findings.failures[0].subject) < 20_000
+
+
+def test_what_is_unpacked_can_be_opened_however_long_its_path_is(settings: Settings) -> None:
+    """Not only where it lies for a moment, in a folder with a shorter name."""
+    content = {"/".join(["d" * 200] * 19 + ["x" * length]) + ".png": png() for length in range(1, 120, 3)}
+    findings = unpacked(settings, tarred(content), "an archive with quite a long name.tar")
+    assert_pictures_lie_where_they_are_said_to(settings, findings)
+    assert len(findings.images) + len(findings.failures) == len(content)
+
+
+def test_members_of_archives_that_are_called_alike_keep_apart(settings: Settings) -> None:
+    inner = [zipped({"a.png": encoded(picture(number), "PNG")}) for number in range(5)]
+    with BytesIO() as out:
+        with zipfile.ZipFile(out, "w") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+            for content in inner:
+                archive.writestr("in.zip", content)
+        findings = unpacked(settings, out.getvalue())
+    assert_pictures_lie_where_they_are_said_to(settings, findings)
+    assert len({image.facts.pixel_hash for image in findings.images}) == 5
+
+
 def test_a_bad_member_costs_only_itself(settings: Settings) -> None:
     whole = bytearray(zipped({"first.png": png(1), "middle.png": png(2), "last.png": png(3)}, stored=True))
     whole[whole.index(png(2)) + 60] ^= 0xFF
