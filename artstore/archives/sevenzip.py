@@ -7,81 +7,78 @@ its checksums. 7-Zip writes nothing to the disk, and is held to limits of the sy
 
 from __future__ import annotations
 
-import re
-import subprocess
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Self, cast
 
+from artstore.archives.listing import Entry, listed
 from artstore.archives.packing import Unpacked
 from artstore.archives.policy import CHUNK_BYTES, Budget
 from artstore.archives.protocol import Member, Wanted
-from artstore.archives.tools import Output, running, seven_zip
+from artstore.archives.tools import Output, seven_zip
 from artstore.errors import ArchiveError
 
-_UNKNOWN = re.compile(r"\b[0-9A-F]{7,}\b")
-"""A method that 7-Zip has no name for: its number. It lists what is packed so, but unpacks nothing."""
+MOST_BROKEN = 16
+"""After so many broken members no more is read of an archive: each costs a start of 7-Zip."""
 
-_ZSTANDARD = "04F71101"
-"""The one of them that is read here: forks of 7-Zip write it."""
+_MOST_EXCLUDED_BYTES = 100_000
+"""Of names on one command line, all together."""
 
 _PACKED_AT = 32
 """Behind the first header of a 7z: the packed bytes of all its blocks. Source: ``7zFormat.txt`` of 7-Zip."""
 
-_MAX_RECORD_BYTES = 1 << 20
-"""Of what is said of one member, or of the whole: it may have a comment."""
-
-_OPTIONS = ("-mmt=1", "-sccUTF-8", "-bsp0", "-y", "-p")
-"""One thread, names in UTF-8, no progress, no questions, and no password."""
-
-_SPECIAL = {"l": "link", "p": "device", "c": "device", "b": "device", "s": "device"}
-"""First letter of a Unix mode -> reason for which it is not read."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """What is said of one member."""
-
-    member: Member
-    sends_bytes: int
-    """How many bytes come of it."""
-    crc: int | None
+_OPTIONS = ("-mmt=1", "-sccUTF-8", "-bsp0", "-y", "-p", "-spd")
+"""One thread, names in UTF-8, no progress, no questions, no password, and a star is a letter."""
 
 
 class SevenZipReader:
-    """An archive of *kind* (``7z``, ``rar`` or ``zip``), read once from its beginning to its end."""
+    """An archive of *kind* (``7z``, ``rar`` or ``zip``), read once from its beginning to its end.
 
-    def __init__(self, path: Path, kind: str, budget: Budget) -> None:
+    *names*, of all that it holds, stand for those that 7-Zip tells, which are bad
+    where the archive does not say how they are written.
+    """
+
+    def __init__(self, path: Path, kind: str, budget: Budget, names: Sequence[str] = ()) -> None:
         self._path = path
         self._budget = budget
         self._kind = _type_of(path, kind)
+        self._excluded: set[str] = set()
         with ExitStack() as opened:
             # Its first bytes are there when the list is.
-            self._bytes: Output | Unpacked = opened.enter_context(Output(self._words("x", "-so"), budget))
-            self._entries = self._listed()
-            if self._is_zstandard:
-                self._bytes = opened.enter_context(Unpacked(path, "zst", budget, start=_PACKED_AT))
+            self._source: Output | Unpacked = opened.enter_context(self._output())
+            self._listing = listed(self._words("l", "-slt"), budget.limits, names)
+            if self._listing.is_zstandard:
+                self._source = opened.enter_context(Unpacked(path, "zst", budget, start=_PACKED_AT))
             self._opened = opened.pop_all()
+        encrypted = {entry.path for entry in self._listing.entries if _is_encrypted(entry)}
+        if encrypted and sum(len(name.encode()) for name in encrypted) < _MOST_EXCLUDED_BYTES:
+            # One of 256 passes for decrypted by no password, and would send bytes.
+            self._go_on_without(encrypted, 0)
 
     def stream(self, wanted: Wanted) -> Iterator[tuple[Member, BinaryIO]]:
         """Yield the files that are *wanted*; the CRC of each, where it has one, is checked at its end."""
-        chosen = [entry for entry in self._entries if wanted(entry.member) and entry.member.refused is None]
-        if not chosen:
-            return
-        chosen_positions = {entry.member.position for entry in chosen}
-        last = chosen[-1].member.position
-        for entry in self._entries[: last + 1]:
-            stream = _Stream(self._bytes, entry)
-            if entry.member.position in chosen_positions:
+        entries = self._listing.entries
+        chosen = {
+            entry.member.position
+            for entry in entries
+            if wanted(entry.member) and entry.member.refused is None
+        }
+        for entry in entries[: max(chosen, default=-1) + 1]:
+            stream = _Stream(self._source, entry, is_lost=entry.path in self._excluded)
+            if entry.member.position in chosen:
                 yield entry.member, cast(BinaryIO, stream)
             stream.skip()
-        if self._problem:
-            raise self._problem
+            if stream.is_broken and isinstance(self._source, Output):
+                # It may have sent fewer bytes than it should, and then all others would be cut wrongly.
+                self._go_on_without({entry.path}, entry.member.position + 1)
+        if self._listing.problem:
+            raise self._listing.problem
+        unproved = [entry for entry in entries if entry.member.position in chosen and entry.crc is None]
+        if unproved and isinstance(self._source, Output):
+            # RAR has a checksum that only 7-Zip knows how to take.
+            self._source.finish()
 
     def __enter__(self) -> Self:
         return self
@@ -89,25 +86,20 @@ class SevenZipReader:
     def __exit__(self, *exc_info: object) -> None:
         self._opened.close()
 
-    def _listed(self) -> list[_Entry]:
-        # Its errors are read beside: nobody reading them, it would wait in the middle of its list.
-        listing = running(self._words("l", "-slt"), self._budget.limits, subprocess.PIPE)
-        with ThreadPoolExecutor(1) as beside, listing as process:
-            said = beside.submit(cast(BufferedReader, process.stderr).read)
-            pipe = cast(BufferedReader, process.stdout)
-            about, *listed = [*_records(pipe, self._budget.limits.members)] or [{}]
-            self._problem = _problem(said.result().decode(errors="replace"), process.wait())
-        if about.get("Multivolume") == "+":
-            raise ArchiveError("multi_volume", "a part of an archive in several; they are not put together")
-        if self._problem and not listed:
-            raise self._problem
-        files = [record for record in listed if not _is_folder(record)]
-        self._is_zstandard = {record.get("Method") for record in files if record.get("Size") != "0"} == {
-            _ZSTANDARD
-        }
-        return [
-            _entry(record, position, is_zstandard=self._is_zstandard) for position, record in enumerate(files)
-        ]
+    def _go_on_without(self, paths: set[str], position: int) -> None:
+        """Start anew without the members at *paths*, and read on from *position*."""
+        self._excluded |= paths
+        if position and len(self._excluded) > MOST_BROKEN:
+            raise ArchiveError("bad_archive", f"more than {MOST_BROKEN} of its members are broken")
+        self._opened.close()
+        output = self._opened.enter_context(self._output())
+        before = (entry for entry in self._listing.entries[:position] if entry.path not in self._excluded)
+        output.pass_over(sum(entry.sends_bytes for entry in before))
+        self._source = output
+
+    def _output(self) -> Output:
+        excluded = [f"-x!{path}" for path in sorted(self._excluded)]
+        return Output(self._words("x", "-so", *excluded), self._budget)
 
     def _words(self, command: str, *options: str) -> list[str]:
         program = cast(str, seven_zip(self._kind))
@@ -115,26 +107,30 @@ class SevenZipReader:
 
 
 class _Stream:
-    """The bytes of one member, cut out of those of all."""
+    """The bytes of one member, cut out of those of all; none of one that *is_lost*."""
 
-    def __init__(self, source: Output | Unpacked, entry: _Entry) -> None:
+    def __init__(self, source: Output | Unpacked, entry: Entry, *, is_lost: bool) -> None:
         self._source = source
-        self._left = entry.sends_bytes
+        self._left = 0 if is_lost else entry.sends_bytes
+        self._is_lost = is_lost
         self._expected = entry.crc
         self._crc = 0
+        self.is_broken = False
 
     def read(self, size: int = -1) -> bytes:
         """Return up to *size* bytes. Raises :class:`~artstore.errors.ArchiveError` at the end of what is broken."""
+        if self._is_lost:
+            raise ArchiveError("bad_member", "called like another one that is broken")
         if not self._left:
             return b""
         data = self._source.read(self._left if size < 0 else min(size, self._left))
-        if not data:
-            self._left = 0
-            raise ArchiveError("bad_member", "it ends too early, or cannot be unpacked")
         self._left -= len(data)
         self._crc = zlib.crc32(data, self._crc)
+        if not data:
+            self._left = 0
+            self._refuse("it ends too early, or cannot be unpacked")
         if not self._left and self._expected is not None and self._crc != self._expected:
-            raise ArchiveError("bad_member", "its checksum is another")
+            self._refuse("its checksum is another")
         return data
 
     def skip(self) -> None:
@@ -146,82 +142,15 @@ class _Stream:
                 if error.reason != "bad_member":
                     raise
 
+    def _refuse(self, detail: str) -> None:
+        self.is_broken = True
+        raise ArchiveError("bad_member", detail)
+
+
+def _is_encrypted(entry: Entry) -> bool:
+    return entry.member.refused is not None and entry.member.refused.reason == "encrypted"
+
 
 def _type_of(path: Path, kind: str) -> str:
     with path.open("rb") as file:
         return "rar5" if file.read(8) == b"Rar!\x1a\x07\x01\x00" else kind
-
-
-def _records(pipe: BufferedReader, most: int) -> Iterator[dict[str, str]]:
-    """Yield what is said of the archive, and then of each member: blocks of lines, an empty line after each."""
-    rest, number = b"", 0
-    while chunk := pipe.read1(CHUNK_BYTES):
-        *blocks, rest = (rest + chunk).split(b"\n\n")
-        for block in blocks:
-            if record := _record(block):
-                number += 1
-                yield record
-        if number > most + 1:
-            raise ArchiveError("too_many_members", f"more than {most} members")
-        if len(rest) > _MAX_RECORD_BYTES:
-            raise ArchiveError("bad_archive", "its list of members is broken")
-    if record := _record(rest):
-        yield record
-
-
-def _record(block: bytes) -> dict[str, str]:
-    """Return what the lines of *block* say, from the path on; nothing if there is none."""
-    _, begin, lines = b"\n".join((b"", block)).partition(b"\nPath = ")
-    if not begin:
-        return {}
-    said = ("Path = " + lines.decode(errors="replace")).split("\n")
-    # Of two that are called alike, the first: what comes later may be a comment.
-    return dict(line.partition(" = ")[::2] for line in reversed(said))
-
-
-def _entry(record: Mapping[str, str], position: int, *, is_zstandard: bool) -> _Entry:
-    is_known = is_zstandard or not _UNKNOWN.search(record.get("Method", ""))
-    refused = (
-        _refused(record) if is_known else ArchiveError("unsupported", "packed as only forks of 7-Zip can")
-    )
-    member = Member(record.get("Path", ""), position, refused)
-    sends_nothing = record.get("Hard Link") or record.get("Encrypted") == "+" or not is_known
-    size = record.get("Size", "")
-    if not sends_nothing and not size.isdecimal():
-        raise ArchiveError("bad_archive", "it does not say how long a member is")
-    crc = record.get("CRC", "")
-    is_proved = crc and not record.get("Copy Link") and not member.refused
-    return _Entry(member, 0 if sends_nothing else int(size), int(crc, 16) if is_proved else None)
-
-
-def _is_folder(record: Mapping[str, str]) -> bool:
-    return record.get("Folder") == "+" or record.get("Attributes", "").startswith("D")
-
-
-def _refused(record: Mapping[str, str]) -> ArchiveError | None:
-    if record.get("Encrypted") == "+":
-        return ArchiveError("encrypted", "needs a password")
-    if record.get("Symbolic Link") or record.get("Hard Link"):
-        return ArchiveError("link", "a link to another file")
-    mode = record.get("Attributes", "").rpartition(" ")[2]
-    reason = _SPECIAL.get(mode[:1]) if len(mode) == len("lrwxrwxrwx") else None
-    return ArchiveError(reason, "no plain file") if reason else None
-
-
-_PROBLEMS: Sequence[tuple[str, str, str]] = (
-    ("rong password", "encrypted", "needs a password"),
-    ("ncrypted", "encrypted", "needs a password"),
-    ("an't allocate", "out_of_memory", "unpacking it takes more memory than it may"),
-    ("Missing volume", "multi_volume", "a part of an archive in several; they are not put together"),
-    ("nexpected end", "bad_archive", "it ends too early"),
-    ("eaders Error", "bad_archive", "its list of members is broken"),
-    ("annot open", "bad_archive", "no archive of this kind"),
-)
-
-
-def _problem(said: str, code: int) -> ArchiveError | None:
-    """Return what 7-Zip found wrong with the whole: its own words name the file by its absolute path."""
-    if code == 0:
-        return None
-    known = (ArchiveError(reason, detail) for words, reason, detail in _PROBLEMS if words in said)
-    return next(known, ArchiveError("bad_archive", f"7-Zip cannot read it, and ends with {code}"))

