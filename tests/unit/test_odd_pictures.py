@@ -14,6 +14,7 @@ from PIL import Image
 from artstore.errors import PictureError
 from artstore.images import describe, read_rgba
 from tests.unit.conftest import encoded, picture, png
+from tests.unit.test_images import raw_png
 
 RED, BLUE = [255, 0, 0, 255], [0, 0, 255, 255]
 
@@ -92,7 +93,7 @@ def test_what_is_no_zip_is_no_painting(tmp_path: Path) -> None:
 
 
 def test_a_huge_icon_is_no_way_in_through_a_painting(tmp_path: Path) -> None:
-    huge = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 60_000, 60_000) + bytes(20)
+    huge = raw_png(60_000, 1, 0, bytes(7500), rows=60)
     icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(huge), 22) + huge
     with pytest.raises(PictureError) as caught:
         describe(painted(tmp_path / "a.kra", {"mergedimage.png": icon}), 1000)
