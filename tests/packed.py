@@ -11,9 +11,10 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 from backports import zstd
 
@@ -88,6 +89,53 @@ def zipped_raw(members: Mapping[bytes, bytes], flags: int = 0) -> bytes:
         body += b"PK\x03\x04" + head + name + content
     end = struct.pack("<HHHHLLH", 0, 0, len(members), len(members), len(directory), len(body), 0)
     return body + directory + b"PK\x05\x06" + end
+
+
+class ZipEntry(NamedTuple):
+    """A member of a zip, and what the directory says of it; None is what is true."""
+
+    name: bytes
+    content: bytes = b""
+    is_deflated: bool = False
+    local_name: bytes | None = None
+    packed_bytes: int | None = None
+    size_bytes: int | None = None
+    at: int | None = None
+    flags: int = 0
+    needs: int = 20
+    """Version of the reader, times ten."""
+    host: int = 0
+    attributes: int = 0
+    extra: bytes = b""
+
+
+def zipped_odd(entries: Sequence[ZipEntry], comment: bytes = b"", disk: int = 0) -> bytes:
+    """A zip whose directory says what *entries* say, be it true or not; it ends on *disk*."""
+    body, directory = b"", b""
+    for entry in entries:
+        packed = _deflated(entry.content) if entry.is_deflated else entry.content
+        said = (len(packed), len(entry.content), len(body))
+        packed_bytes, size_bytes, at = (
+            true if told is None else told
+            for told, true in zip((entry.packed_bytes, entry.size_bytes, entry.at), said, strict=True)
+        )
+        method, crc = 8 * entry.is_deflated, zlib.crc32(entry.content)
+        local_name = entry.name if entry.local_name is None else entry.local_name
+        directory += struct.pack(
+            "<4s2BHHHLLLLHHHHHLL", b"PK\x01\x02", 20, entry.host, entry.needs, entry.flags, method, 0,
+            crc, packed_bytes, size_bytes, len(entry.name), len(entry.extra), 0, 0, 0, entry.attributes, at,
+        ) + entry.name + entry.extra  # fmt: skip
+        body += struct.pack(
+            "<4sHHHLLLLHH", b"PK\x03\x04", 20, entry.flags, method, 0, crc, *said[:2], len(local_name), 0
+        ) + local_name + packed  # fmt: skip
+    number = len(entries)
+    sizes = (disk, disk, number, number, len(directory), len(body), len(comment))
+    return body + directory + struct.pack("<4s4H2LH", b"PK\x05\x06", *sizes) + comment
+
+
+def _deflated(content: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return packer.compress(content) + packer.flush()
 
 
 def tarred(members: Mapping[str, bytes | tarfile.TarInfo], tar_format: int = tarfile.PAX_FORMAT) -> bytes:
