@@ -6,8 +6,9 @@ import errno
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from io import BufferedReader, BufferedWriter, FileIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -17,6 +18,13 @@ from artstore.models import FILES, Findings
 
 TEMPORARY = ".part"
 """Suffix of what is being written: never a whole file, safe to delete when nothing runs."""
+
+
+UNDER_WAY = "unpacking"
+"""Where a folder lies until it is whole."""
+
+LEFT_S = 24 * 3600.0
+"""Nothing is under way for so long."""
 
 
 class BlobStore(Protocol):
@@ -67,13 +75,20 @@ class FolderBlobs:
         missing in between; other files of it go.
         """
         final = self.local(path)
-        filled = final.with_name(f".{secrets.token_hex(8)}{TEMPORARY}")
+        filled = self.local(UNDER_WAY) / f".{secrets.token_hex(8)}{TEMPORARY}"
         try:
             yield filled
             _move_folder(filled, final)
         finally:
             # What cannot be removed is only in the way of nobody, and what ended this, if anything did, is to be told.
             shutil.rmtree(filled, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove folders that a process was filling when it was killed, a day ago or more."""
+        with suppress(FileNotFoundError):
+            for left in self.local(UNDER_WAY).iterdir():
+                if time.time() - left.stat().st_mtime > LEFT_S:
+                    shutil.rmtree(left, ignore_errors=True)
 
     def sync(self, path: str) -> None:
         """Wait until the bytes of *path* would outlive a power cut. Raises OSError."""
@@ -132,6 +147,7 @@ def _move_folder(source: Path, target: Path) -> None:
         if target.exists():
             shutil.rmtree(target)
         return
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         source.rename(target)
     except OSError as error:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from artstore.aside import Aside, Bounds, ProcessEnded, TooSlow
+from artstore.blobs import FolderBlobs
 from artstore.models import FILES, Failure, Findings, Stage
 from artstore.settings import Settings
 
@@ -31,6 +32,7 @@ class Examiners:
     """:func:`~artstore.unpack.find_images` in up to *count* processes; *alone*, no file waits for others to go with."""
 
     def __init__(self, settings: Settings, count: int, *, alone: bool = False) -> None:
+        FolderBlobs(settings.data_dir).sweep()
         self._alone = alone
         self._files_dir = settings.files_dir
         self._aside: Aside[str, Findings] = Aside(

@@ -1,11 +1,23 @@
 """Blobs: whole or not at all."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from artstore.blobs import FolderBlobs, open_blobs, replacing
 from artstore.errors import UsageError
+
+
+def test_what_a_kill_left_of_an_archive_goes_after_a_day(tmp_path: Path) -> None:
+    left, under_way = tmp_path / "unpacking" / ".left.part", tmp_path / "unpacking" / ".new.part"
+    for folder in (left, under_way):
+        folder.mkdir(parents=True)
+        (folder / "a.png").write_bytes(b"half")
+    os.utime(left, (0, time.time() - 25 * 3600))
+    FolderBlobs(tmp_path).sweep()
+    assert [*(tmp_path / "unpacking").iterdir()] == [under_way]
 
 
 def test_what_was_put_can_be_opened(tmp_path: Path) -> None:
@@ -87,7 +99,7 @@ def test_of_two_that_fill_the_same_folder_the_last_one_is_whole(tmp_path: Path) 
 
 
 def fill_in_vain(folder: Path) -> None:
-    folder.mkdir()
+    folder.mkdir(parents=True)
     (folder / "new.png").write_text("new")
     raise OSError("disk full")
 
