@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from artstore.archives.packing import PackedReader, Unpacked
@@ -50,6 +52,9 @@ _MAGIC = (
 PACKINGS = frozenset({"gz", "bz2", "xz", "zst"})
 """Kinds that hold one file, which may be a tar."""
 
+_PART = re.compile(r"\.[0-9]{3}$")
+"""What ends the name of one part of an archive that was cut in several, as in ``art.7z.001``."""
+
 HEAD_BYTES = 512
 """Enough to know an archive by."""
 
@@ -57,7 +62,7 @@ _TAR_MARK, _TAR_MARK_AT = b"ustar", 257
 
 
 def is_archive_name(path: str) -> bool:
-    """Say whether *path* is named like an archive of any kind."""
+    """Say whether *path* is named like an archive of any kind, or a part of one."""
     return _promised(path) is not None
 
 
@@ -73,6 +78,8 @@ def open_archive(name: str, path: Path, budget: Budget) -> ArchiveReader:
     Raises :class:`~artstore.errors.ArchiveError`: ``bad_archive``, ``encrypted``,
     ``multi_volume``, or ``no_tool`` where what unpacks it is not installed; and OSError.
     """
+    if _PART.search(name) and is_archive_name(name):
+        raise ArchiveError("multi_volume", "a part of an archive in several; they are not put together")
     with path.open("rb") as file:
         kind = archive_kind(name, file.read(HEAD_BYTES))
     if kind is None:
@@ -85,13 +92,30 @@ def open_archive(name: str, path: Path, budget: Budget) -> ArchiveReader:
             is_tar = _shows_tar(unpacked.read(HEAD_BYTES)) or _promised(name) == "tar"
         unpacked = Unpacked(path, kind, budget)
         return TarReader(unpacked) if is_tar else PackedReader(_inner_name(name), unpacked)
-    if kind == "zip":
+    return _open_zip(path, budget) if kind == "zip" else _open_by_tool(kind, path, budget)
+
+
+def _open_zip(path: Path, budget: Budget) -> ArchiveReader:
+    """Leave to 7-Zip what is packed in unusual ways, or has lost its directory."""
+    try:
         reader = ZipReader(path, budget)
-        if reader.is_readable:
-            return reader
-        reader.__exit__()
+    except ArchiveError as error:
+        if error.reason != "bad_archive" or not seven_zip("zip"):
+            raise
+        try:
+            return SevenZipReader(path, "zip", budget)
+        except ArchiveError as other:
+            # Of two that say the same, the one that knows more of zips.
+            raise (error if other.reason == "bad_archive" else other) from None
+    if reader.is_readable:
+        return reader
+    reader.__exit__()
+    return _open_by_tool("zip", path, budget, reader.names)
+
+
+def _open_by_tool(kind: str, path: Path, budget: Budget, names: Sequence[str] = ()) -> ArchiveReader:
     if seven_zip(kind):
-        return SevenZipReader(path, kind, budget)
+        return SevenZipReader(path, kind, budget, names)
     if program := bsdtar():
         return TarReader(Converted(program, path, budget))
     raise ArchiveError("no_tool", INSTALL)
@@ -107,7 +131,7 @@ def _inner_name(name: str) -> str:
 
 
 def _promised(name: str) -> str | None:
-    lower = name.lower()
+    lower = _PART.sub("", name.lower())
     return next((kind for kind, suffixes in _NAMES.items() if lower.endswith(suffixes)), None)
 
 

@@ -62,7 +62,8 @@ def listed(command: Sequence[str], limits: ArchiveLimits, names: Sequence[str] =
     with ThreadPoolExecutor(1) as beside, running(command, limits, subprocess.PIPE) as process:
         said = beside.submit(cast(BufferedReader, process.stderr).read)
         about, *records = [*_records(cast(BufferedReader, process.stdout), limits.members)] or [{}]
-        problem = _problem(said.result().decode(errors="replace"), process.wait())
+        # Of some errors it says the word among what it says of the archive.
+        problem = _problem("\n".join([said.result().decode(errors="replace"), *about]), process.wait())
     if about.get("Multivolume") == "+":
         raise ArchiveError("multi_volume", "a part of an archive in several; they are not put together")
     if problem and not records:
