@@ -63,7 +63,7 @@ def linked(number: int, frame: int, at: tuple[int, int] = (0, 0), *, opacity: in
 
 
 def tilemap(
-    number: int, codes: NDArray[np.uint32], at: tuple[int, int] = (0, 0), *, bits: int = 32
+    number: int, codes: NDArray[np.integer], at: tuple[int, int] = (0, 0), *, bits: int = 32
 ) -> bytes:
     """Return a cel of tiles: *codes* are (rows, columns)."""
     head = struct.pack("<3H4I10x", codes.shape[1], codes.shape[0], bits, ID, FLIP_X, FLIP_Y, TURN)
@@ -80,12 +80,14 @@ def tileset(number: int, tiles: Pixels, *, flags: int = 2 | 4, count: int | None
     return chunk(0x2023, head + elsewhere + (struct.pack("<I", len(data)) + data if flags & 2 else b""))
 
 
-def palette(colours: Sequence[Sequence[int]], first: int = 0, *, name: str = "") -> bytes:
+def palette(
+    colours: Sequence[Sequence[int]], first: int = 0, *, name: str = "", size: int | None = None
+) -> bytes:
     entries = b"".join(
         struct.pack("<H4B", bool(name), *colour) + (text(name) if name else b"") for colour in colours
     )
     last = first + len(colours) - 1
-    return chunk(0x2019, struct.pack("<3I8x", last + 1, first, last) + entries)
+    return chunk(0x2019, struct.pack("<3I8x", size or last + 1, first, last) + entries)
 
 
 def old_palette(packets: Sequence[tuple[int, Sequence[Sequence[int]]]], kind: int = 4) -> bytes:

@@ -24,8 +24,6 @@ _HUE, _SATURATION, _COLOUR, _LUMINOSITY = 12, 13, 14, 15
 HSL_MODES = frozenset({_HUE, _SATURATION, _COLOUR, _LUMINOSITY})
 """Modes that are Normal in a picture of greys."""
 
-_LIGHT = np.array([0.3, 0.59, 0.11])
-
 
 def product(a: Ints | int, b: Ints | int) -> Ints:
     """Return a * b / 255, rounded: pixman's MUL_UN8. Of a negative number, as an arithmetic shift rounds it."""
@@ -91,15 +89,21 @@ def _divide(b: Ints, s: Ints) -> Ints:
     return np.where(b == 0, 0, np.where(b >= s, 255, _quotient(b, s)))
 
 
+def _light(colour: Doubles) -> Doubles:
+    # Term by term: what comes out is cut to a whole number, so that the last bit counts.
+    light: Doubles = 0.3 * colour[:, 0] + 0.59 * colour[:, 1] + 0.11 * colour[:, 2]
+    return light
+
+
 def _with_light(colour: Doubles, light: Doubles) -> Ints:
     """Shift *colour*, shape (n, 3), to a luminosity, and squeeze it into 0 to 1 around that."""
-    colour = colour + (light - colour @ _LIGHT)[:, None]
-    middle = (colour @ _LIGHT)[:, None]
+    colour = colour + (light - _light(colour))[:, None]
+    middle = _light(colour)[:, None]
     least, most = colour.min(axis=1, keepdims=True), colour.max(axis=1, keepdims=True)
-    from_below = middle / np.where(least < 0, middle - least, 1)
-    colour = np.where(least < 0, middle + (colour - middle) * from_below, colour)
-    from_above = (1 - middle) / np.where(most > 1, most - middle, 1)
-    colour = np.where(most > 1, middle + (colour - middle) * from_above, colour)
+    room_below = np.where(least < 0, middle - least, 1)
+    colour = np.where(least < 0, middle + (colour - middle) * middle / room_below, colour)
+    room_above = np.where(most > 1, most - middle, 1)
+    colour = np.where(most > 1, middle + (colour - middle) * (1 - middle) / room_above, colour)
     return (255.0 * colour).astype(np.int32)
 
 
@@ -120,12 +124,12 @@ def _hsl(mode: int) -> Blend:
     def blend(b: Ints, s: Ints) -> Ints:
         below, above = b / 255.0, s / 255.0
         if mode == _HUE:
-            return _with_light(_with_saturation(above, _saturation(below)), below @ _LIGHT)
+            return _with_light(_with_saturation(above, _saturation(below)), _light(below))
         if mode == _SATURATION:
-            return _with_light(_with_saturation(below, _saturation(above)), below @ _LIGHT)
+            return _with_light(_with_saturation(below, _saturation(above)), _light(below))
         if mode == _COLOUR:
-            return _with_light(above, below @ _LIGHT)
-        return _with_light(below, above @ _LIGHT)
+            return _with_light(above, _light(below))
+        return _with_light(below, _light(above))
 
     return blend
 

@@ -1,8 +1,9 @@
-"""Aseprite's own files: the frames of a sprite, as it exports them.
+"""Aseprite's own files: the frames of a sprite, as its editor shows them.
 
 Layers, groups, modes, linked cels, tilemaps and z-indexes are drawn as Aseprite
 1.3 draws them; reference layers and what is hidden are left out, and so are tiles
-that are in another file. The pixels of a cel are unpacked when its frame is drawn.
+that are in another file. Pixels count as square, and a colour profile is not
+applied. The pixels of a cel are unpacked when its frame is drawn.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from artstore.formats.ase_file import (
     read_header,
 )
 
-_MAX_DRAWN_PX = 1 << 31
+MAX_DRAWN_PX = 1 << 31
 """Pixels of cels drawn of one file, all frames together: a thousand frames of 512 by 512 with eight full layers."""
 
 _MAX_TILESET_PX = 1 << 25
@@ -132,7 +133,7 @@ class _Painter:
         self._file = file
         self._roots = _drawing_order(sprite, header)
         self._tiles: dict[int, NDArray[np.uint8]] = {}
-        self._left_px = _MAX_DRAWN_PX
+        self._left_px = MAX_DRAWN_PX
         self._left_tileset_px = _MAX_TILESET_PX
         self._most_cel_px = 4 * header.width_px * header.height_px + (1 << 22)
         """Of a cel, which may go beyond the canvas, no more is unpacked."""

@@ -9,6 +9,8 @@ gimpoperationlayermode-composite.c and of its modes with a rule of their own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,9 @@ Cover = float | Floats
 _NOTHING = np.float32(1e-12)
 """Stands for an alpha of 0 below a fraction line: what is above it is 0 as well."""
 
+_STRIP_PX = 64
+"""Rows that are turned into bytes at a time: little enough for a processor to have them at hand."""
+
 
 class Sheet:
     """The outcome so far of the layers from the lowest on. It begins clear."""
@@ -30,11 +35,12 @@ class Sheet:
         self.is_fresh = True
         """Whether no layer was laid on it yet: the lowest is drawn as Normal, whatever its mode."""
 
-    def copy(self) -> Sheet:
-        """Return a sheet with the same pixels, which can be drawn on apart from this one."""
-        twin = Sheet(0, 0)
-        twin.pixels, twin.space, twin.is_fresh = self.pixels.copy(), self.space, self.is_fresh
-        return twin
+    def copy(self, left: int, top: int, right: int, bottom: int) -> Sheet:
+        """Return a sheet with the pixels of a box, which can be drawn on apart from this one."""
+        part = Sheet(0, 0)
+        part.pixels = self.pixels[:, top:bottom, left:right].copy()
+        part.space, part.is_fresh = self.space, self.is_fresh
+        return part
 
     def prepared(self, mode: Mode) -> Mode:
         """Make ready for a layer of *mode*, before any part of it is laid, and return the mode to lay it by."""
@@ -75,19 +81,23 @@ class Sheet:
         for outside in (alpha[:top], alpha[bottom:], alpha[:, :left], alpha[:, right:]):
             outside[...] = 0
 
-    def rgba(self) -> NDArray[np.uint8]:
-        """Return what is seen, as bytes."""
-        return bytes_of(self.pixels, self.space)
+    def fade(self, left: int, top: int, above: Sheet, cover: Cover) -> None:
+        """Go over to *above*, which lies with its corner at *left*, *top*, as far as *cover* says.
 
+        That is how GIMP shows a group which lets its layers see what is below it.
+        """
+        for sheet in (self, above):
+            sheet.change(Space.LINEAR)
+        s = above.pixels
+        b = self.pixels[:, top : top + s.shape[1], left : left + s.shape[2]]
+        alpha = (s[3] - b[3]) * cover + b[3]
+        _go(b, s, cover * s[3] / np.maximum(alpha, _NOTHING), alpha)
+        self.is_fresh = False
 
-def replace_by(below: Sheet, above: Sheet, cover: Cover) -> None:
-    """Go from *below*, which is changed, to *above* as far as *cover* says: how a pass-through group is faded."""
-    for sheet in (below, above):
-        sheet.change(Space.LINEAR)
-    b, s = below.pixels, above.pixels
-    faded = (s[3] - b[3]) * cover + b[3]
-    _go(b, s, cover * s[3] / np.maximum(faded, _NOTHING), faded)
-    below.is_fresh = False
+    def strips(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Give what is seen, as bytes: some rows at a time, with the number of the first of them."""
+        for top in range(0, self.pixels.shape[1], _STRIP_PX):
+            yield top, bytes_of(self.pixels[:, top : top + _STRIP_PX], self.space)
 
 
 def _go(b: Floats, s: Floats, ratio: Floats, alpha: Floats) -> None:

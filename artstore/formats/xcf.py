@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from artstore.formats.gimp_colours import Space
-from artstore.formats.gimp_sheet import Cover, Sheet, replace_by
-from artstore.formats.xcf_layers import Header, Layer, Picture, Reader, read_header
+from artstore.formats.gimp_sheet import Cover, Sheet
+from artstore.formats.xcf_layers import Box, Header, Layer, Picture, Reader, read_header
 from artstore.formats.xcf_tiles import TILE_PX, Raster, Samples, XcfFile
 
 _MAGIC = b"gimp xcf "
@@ -84,34 +84,35 @@ def _drawn(picture: Picture, size: tuple[int, int]) -> Image.Image:
     sheets = 1 + 2 * max((layer.depth() for layer in picture.layers), default=0)
     rows = max(TILE_PX, _BAND_PX // (width_px * sheets) // TILE_PX * TILE_PX)
     for top in range(0, height_px, rows):
-        band = _Band(picture, width_px, top, min(top + rows, height_px))
-        sheet = band.fresh()
-        band.draw(sheet, picture.layers)
-        whole.paste(Image.fromarray(np.ascontiguousarray(np.moveaxis(sheet.rgba(), 0, 2))), (0, top))
+        window = _Window(picture, (0, top, width_px, min(top + rows, height_px)))
+        sheet = window.fresh()
+        window.draw(sheet, picture.layers)
+        for row, strip in sheet.strips():
+            whole.paste(Image.fromarray(np.ascontiguousarray(np.moveaxis(strip, 0, 2))), (0, top + row))
     return whole
 
 
-class _Band:
-    """The rows from *top* to *bottom* of a canvas, on which layers are drawn."""
+class _Window:
+    """A part of the canvas, on which layers are drawn: *box* is its left, top, right and bottom."""
 
-    def __init__(self, picture: Picture, width_px: int, top: int, bottom: int) -> None:
-        self._palette = picture.palette
-        self._space = picture.space
-        self._width_px = width_px
-        self._height_px = bottom - top
-        self._top = top
+    def __init__(self, picture: Picture, box: Box) -> None:
+        self._picture = picture
+        self._box = box
 
     def fresh(self) -> Sheet:
-        """Return a clear sheet of the band's size."""
-        return Sheet(self._height_px, self._width_px)
+        """Return a clear sheet of the window's size."""
+        left, top, right, bottom = self._box
+        return Sheet(bottom - top, right - left)
 
     def draw(self, sheet: Sheet, layers: list[Layer]) -> None:
         """Draw *layers*, whose first is the uppermost, on *sheet*."""
         for layer in reversed(layers):
             if not layer.is_visible or layer.opacity == 0:
                 continue
-            if layer.is_pass_through:
-                self._draw_through(sheet, layer)
+            # Looking at a layer is work as well, wherever it is.
+            self._picture.source.count_tiles(1)
+            if layer.is_pass_through and layer.opacity == 1 and layer.mask is None:
+                self.draw(sheet, layer.children)
             elif layer.is_group:
                 self._draw_group(sheet, layer)
             else:
@@ -123,58 +124,66 @@ class _Band:
         for at, samples in self._tiles(layer, layer.raster):
             mask = next(masks, None)
             cover: Cover = layer.opacity if mask is None else _cover(mask[1], layer.opacity)
-            sheet.lay(*at, _coloured(samples, self._palette), self._space, mode, cover)
+            sheet.lay(*at, _coloured(samples, self._picture.palette), self._picture.space, mode, cover)
         if not mode.keeps_the_rest:
-            left, top, right, bottom = layer.box
-            sheet.keep_only(left, top - self._top, right, bottom - self._top)
+            sheet.keep_only(*self._here(layer.box))
 
     def _draw_group(self, sheet: Sheet, group: Layer) -> None:
-        own = self.fresh()
-        self.draw(own, group.children)
-        if own.is_fresh:
+        if group.bounds is None:
             return
-        # GIMP keeps what a group makes as a picture of its own, in bytes.
-        pixels = own.rgba()
-        del own
+        box = _overlap(self._box, group.bounds) or (*self._box[:2], *self._box[:2])
+        left, top, right, bottom = self._here(box)
+        self._picture.source.count_tiles(1 + (right - left) * (bottom - top) // TILE_PX**2)
+        part = _Window(self._picture, box)
+        cover = part._group_cover(group)
+        if group.is_pass_through:
+            own = sheet.copy(left, top, right, bottom)
+            part.draw(own, group.children)
+            sheet.fade(left, top, own, cover)
+            return
+        own = part.fresh()
+        part.draw(own, group.children)
         mode = sheet.prepared(group.mode)
-        cover = self._group_cover(group)
-        for top in range(0, self._height_px, TILE_PX):
-            rows = slice(top, top + TILE_PX)
-            part = cover if isinstance(cover, float) else cover[rows]
-            sheet.lay(top, 0, pixels[:, rows], Space.ENCODED, mode, part)
-
-    def _draw_through(self, sheet: Sheet, group: Layer) -> None:
-        """Draw the layers of a group on what is below it, and then fade to the outcome."""
-        if group.opacity == 1 and group.mask is None:
-            self.draw(sheet, group.children)
-            return
-        above = sheet.copy()
-        self.draw(above, group.children)
-        if not above.is_fresh:
-            replace_by(sheet, above, self._group_cover(group))
+        # GIMP keeps what a group makes as a picture of its own, in bytes.
+        for row, strip in own.strips():
+            of_strip = cover if isinstance(cover, float) else cover[row : row + strip.shape[1]]
+            sheet.lay(top + row, left, strip, Space.ENCODED, mode, of_strip)
+        if not mode.keeps_the_rest:
+            sheet.keep_only(*self._here(group.bounds))
 
     def _group_cover(self, group: Layer) -> Cover:
-        """Return the opacity of a group, with its mask: an array of the band's shape."""
+        """Return the opacity of a group, with its mask: an array of the window's shape."""
         if group.mask is None:
             return group.opacity
-        cover = np.zeros((self._height_px, self._width_px), np.float32)
-        for (top, left), samples in self._tiles(group, group.mask):
+        left, top, right, bottom = self._box
+        cover = np.zeros((bottom - top, right - left), np.float32)
+        for (y, x), samples in self._tiles(group, group.mask):
             part = _cover(samples, group.opacity)
-            cover[top : top + part.shape[0], left : left + part.shape[1]] = part
+            cover[y : y + part.shape[0], x : x + part.shape[1]] = part
         return cover
 
     def _tiles(self, layer: Layer, raster: Raster | None) -> Iterator[tuple[tuple[int, int], Samples]]:
-        """Give each tile of a layer that touches the band, cut to it, with its place on the band's sheet (top, left)."""
-        x, y = layer.box[0], layer.box[1] - self._top
-        left, top = max(0, -x), max(0, -y)
-        right = min(layer.box[2] - x, self._width_px - x)
-        bottom = min(layer.box[3] - layer.box[1], self._height_px - y)
-        if raster is None or left >= right or top >= bottom:
+        """Give each tile of a layer that touches the window, cut to it, with its place on the sheet (top, left)."""
+        box = _overlap(self._box, layer.box)
+        if raster is None or box is None:
             return
+        x, y = layer.box[0], layer.box[1]
+        left, top, right, bottom = box[0] - x, box[1] - y, box[2] - x, box[3] - y
         for tile_top, tile_left, samples in raster.tiles((left, top, right, bottom)):
             above, beside = max(0, top - tile_top), max(0, left - tile_left)
             part = samples[:, above : bottom - tile_top, beside : right - tile_left]
-            yield (y + tile_top + above, x + tile_left + beside), part
+            yield (y + tile_top + above - self._box[1], x + tile_left + beside - self._box[0]), part
+
+    def _here(self, box: Box) -> Box:
+        """Return a box of the canvas as it is counted on the window's sheet."""
+        left, top = self._box[:2]
+        return box[0] - left, box[1] - top, box[2] - left, box[3] - top
+
+
+def _overlap(one: Box, other: Box) -> Box | None:
+    left, top = max(one[0], other[0]), max(one[1], other[1])
+    right, bottom = min(one[2], other[2]), min(one[3], other[3])
+    return (left, top, right, bottom) if left < right and top < bottom else None
 
 
 def _coloured(samples: Samples, palette: NDArray[np.uint8] | None) -> Samples:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -50,11 +50,15 @@ _EARLY_PRECISIONS = (150, 250, 300, 500, 600)
 """Version 4 numbered them one by one."""
 
 
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, in pixels; of a layer, on the canvas, which it may go beyond."""
+
+
 @dataclass(slots=True)
 class Layer:
-    """A layer or a group of them. Its box is left, top, right, bottom on the canvas, and may go beyond it."""
+    """A layer, or a group of them."""
 
-    box: tuple[int, int, int, int]
+    box: Box
     mode: Mode = NORMAL_LEGACY
     opacity: float = 1.0
     is_visible: bool = True
@@ -67,6 +71,9 @@ class Layer:
     mask: Raster | None = None
     children: list[Layer] = field(default_factory=list)
     """Of a group, the uppermost first."""
+
+    bounds: Box | None = None
+    """The box around what is visible of it: of a group, around its layers. None if there is nothing."""
 
     def depth(self) -> int:
         """Count the groups within each other, this one too. It is limited by :data:`MAX_DEPTH`."""
@@ -90,6 +97,7 @@ class Header:
 class Picture:
     """The layers of a picture, the uppermost first, the colours of an indexed one, shape (3, 256), and its space."""
 
+    source: XcfFile
     layers: list[Layer]
     palette: NDArray[np.uint8] | None
     space: Space
@@ -136,7 +144,7 @@ class Reader:
             if len(places) > MAX_LAYERS:
                 raise ValueError("it has too many layers")
         layers = [layer for place in places if (layer := self._layer(place)) is not None]
-        return Picture(_tree(layers), self._palette, space)
+        return Picture(self._file, _tree(layers), self._palette, space)
 
     def _properties(self) -> dict[int, bytes]:
         """Read a list of properties: of those that are wanted, what the last one of its kind says."""
@@ -235,7 +243,18 @@ def _tree(layers: list[Layer]) -> list[Layer]:
         siblings.append(layer)
         if layer.is_group:
             groups[path] = layer
+    # Groups come before what is in them, so that from the end on all children are done before their group.
+    for layer in reversed(layers):
+        boxes = [child.bounds for child in layer.children if child.is_visible and child.bounds]
+        layer.bounds = _around(boxes) if layer.is_group else layer.box
     return roots
+
+
+def _around(boxes: Sequence[Box]) -> Box | None:
+    if not boxes:
+        return None
+    left, top, right, bottom = zip(*boxes, strict=True)
+    return min(left), min(top), max(right), max(bottom)
 
 
 def _paths(layers: list[Layer]) -> Iterator[tuple[Layer, tuple[int, ...]]]:

@@ -27,17 +27,20 @@ _STEPS = np.array([2 if code < _LONG_RUN else 257 - code for code in range(256)]
 """How far it is from a code to the next one."""
 
 
-def undone(tiles: Sequence[bytes], sizes_bytes: Sequence[int]) -> bytes:
+def undone(tiles: Sequence[bytes], sizes_bytes: Sequence[int]) -> tuple[bytes, int]:
     """Unpack *tiles* to exactly so many bytes of each, one after the other.
 
-    Raises OSError if one ends too early, ValueError if its last run is too long.
+    Returns them with the number of packed bytes that it took: what follows in a
+    tile is not looked at. Raises OSError if a tile ends too early, ValueError if
+    its last run is too long.
     """
     if len(tiles) < MANY:
-        return b"".join(map(_one_by_one, tiles, sizes_bytes))
+        done = [_one_by_one(*tile) for tile in zip(tiles, sizes_bytes, strict=True)]
+        return b"".join(plain for plain, _ in done), sum(taken for _, taken in done)
     return _side_by_side(tiles, sizes_bytes)
 
 
-def _one_by_one(data: bytes, size_bytes: int) -> bytes:
+def _one_by_one(data: bytes, size_bytes: int) -> tuple[bytes, int]:
     parts: list[bytes] = []
     made, at, end = 0, 0, len(data)
     while made < size_bytes and at < end:
@@ -57,23 +60,27 @@ def _one_by_one(data: bytes, size_bytes: int) -> bytes:
         made += count
     plain = b"".join(parts)
     _check(too_short=made < size_bytes or len(plain) < made, too_long=made > size_bytes)
-    return plain
+    return plain, at
 
 
-def _side_by_side(tiles: Sequence[bytes], sizes_bytes: Sequence[int]) -> bytes:
+def _side_by_side(tiles: Sequence[bytes], sizes_bytes: Sequence[int]) -> tuple[bytes, int]:
     # One byte more, so that there is something to read even of tiles that are all empty.
     packed = np.frombuffer(b"".join(tiles) + b"\0", np.uint8)
     lengths = np.array([len(tile) for tile in tiles], np.int64)
     ends = np.cumsum(lengths)
-    codes_at = _codes(packed, ends - lengths, ends, np.array(sizes_bytes, np.int64))
-    return np.repeat(packed, _repeats(packed, codes_at)).tobytes()
+    codes_at, taken = _codes(packed, ends - lengths, ends, np.array(sizes_bytes, np.int64))
+    return np.repeat(packed, _repeats(packed, codes_at)).tobytes(), taken
 
 
 def _codes(
     packed: NDArray[np.uint8], at: NDArray[np.int64], ends: NDArray[np.int64], left: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Find all codes. *at* is where each tile begins, *ends* where it ends, *left* how many bytes it makes."""
+) -> tuple[NDArray[np.int64], int]:
+    """Find all codes, and how many bytes belong to them.
+
+    *at* is where each tile begins, *ends* where it ends, *left* how many bytes it makes.
+    """
     found = []
+    taken = -int(at.sum())
     while at.size:
         found.append(at)
         # A broken tile runs on into the next one, or past the last byte, until it made enough: then it is found out.
@@ -88,8 +95,9 @@ def _codes(
         if left.min() <= 0:
             is_done = left <= 0
             _check(too_short=bool((at > ends)[is_done].any()), too_long=bool((left < 0).any()))
+            taken += int(at[is_done].sum())
             at, ends, left = at[~is_done], ends[~is_done], left[~is_done]
-    return np.concatenate(found)
+    return np.concatenate(found), taken
 
 
 def _number(packed: NDArray[np.uint8], at: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import IO, NamedTuple
@@ -18,17 +18,17 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from artstore.formats import xcf_runs as runs
+from artstore.formats import xcf_runs
 from artstore.formats.gimp_colours import Floats, Space
 
 TILE_PX = 64
 
-MAX_TILES = 1 << 19
-"""Tiles drawn of one picture, all layers together: 2 gigapixels, such as 128 layers of 4096 by 4096."""
+MAX_TILES = 1 << 20
+"""Tiles drawn of one picture, all layers together: 4 gigapixels, such as 250 layers of 4096 by 4096."""
 
 MAX_REREADS = 4
-"""A file's bytes may be read this often in all. An honest file's tiles are read once, or twice at the seams of bands;
-without a limit a small file could say that thousands of layers have the same costly tiles."""
+"""A file's tiles may be unpacked this often in all. An honest file's are once, or twice at the seams of bands; without
+a limit a small file could say that thousands of layers have the same costly tiles."""
 
 _SLACK_BYTES = 1 << 20
 
@@ -50,7 +50,7 @@ class XcfFile:
         self._left_tiles = MAX_TILES
 
     def read(self, size_bytes: int) -> bytes:
-        """Read so many bytes on. Raises OSError if there are fewer, ValueError if too much was read by now."""
+        """Read so many bytes on. Raises OSError if there are fewer."""
         data = self.read_some(size_bytes)
         if len(data) < size_bytes:
             raise OSError("the file ends too early")
@@ -59,11 +59,7 @@ class XcfFile:
     def read_some(self, size_bytes: int) -> bytes:
         """Read so many bytes on, or what there is of them."""
         # No more is made room for than the file has, whatever a claim.
-        data = self.file.read(min(size_bytes, self._size_bytes))
-        self._left_bytes -= len(data)
-        if self._left_bytes < 0:
-            raise ValueError("the file says the same bytes over and over")
-        return data
+        return self.file.read(min(size_bytes, self._size_bytes))
 
     def numbers(self, count: int) -> tuple[int, ...]:
         """Read unsigned numbers of 32 bits."""
@@ -91,11 +87,41 @@ class XcfFile:
         """Go on by so many bytes."""
         self.seek(self.file.tell() + size_bytes)
 
-    def count_tile(self) -> None:
-        """Count one tile that is drawn. Raises ValueError if they are too many."""
-        self._left_tiles -= 1
+    def count_tiles(self, count: int) -> None:
+        """Count tiles that are drawn. Raises ValueError if they are too many."""
+        self._left_tiles -= count
         if self._left_tiles < 0:
             raise ValueError("its layers have too many tiles")
+
+    def count_unpacked(self, packed_bytes: int) -> None:
+        """Count what was unpacked. Raises ValueError if it is more than an honest file has."""
+        self._left_bytes -= packed_bytes
+        if self._left_bytes < 0:
+            raise ValueError("its layers have the same tiles over and over")
+
+
+def _cut(tiles: Sequence[bytes], sizes_bytes: Sequence[int]) -> tuple[bytes, int]:
+    parts = [data[:size_bytes] for data, size_bytes in zip(tiles, sizes_bytes, strict=True)]
+    if [len(part) for part in parts] != list(sizes_bytes):
+        raise OSError("a tile ends too early")
+    return b"".join(parts), sum(sizes_bytes)
+
+
+def _inflated(tiles: Sequence[bytes], sizes_bytes: Sequence[int]) -> tuple[bytes, int]:
+    parts, taken_bytes = [], 0
+    for data, size_bytes in zip(tiles, sizes_bytes, strict=True):
+        stream = zlib.decompressobj()
+        parts.append(stream.decompress(data, size_bytes))
+        taken_bytes += len(data) - len(stream.unused_data) - len(stream.unconsumed_tail)
+    return _cut(parts, sizes_bytes)[0], taken_bytes
+
+
+_UNPACK: tuple[Callable[[Sequence[bytes], Sequence[int]], tuple[bytes, int]], ...] = (
+    _cut,
+    xcf_runs.undone,
+    _inflated,
+)
+"""By the number of a packing: each returns what it unpacked, and how many bytes it took for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,34 +134,23 @@ class Coding:
     sample: np.dtype[np.generic]
     space: Space
 
-    def planes(self, tiles: Sequence[bytes], sizes_px: Sequence[int], channels: int) -> Iterator[Samples]:
+    def planes(
+        self, source: XcfFile, tiles: Sequence[bytes], sizes_px: Sequence[int], channels: int
+    ) -> Iterator[Samples]:
         """Give the samples of each tile, shape (channels, pixels): bytes as they are, others as floats 0 to 1.
 
         Raises OSError, ValueError or zlib.error.
         """
         pixel_bytes = channels * self.sample.itemsize
         sizes_bytes = [size_px * pixel_bytes for size_px in sizes_px]
-        plain = memoryview(self._unpacked(tiles, sizes_bytes))
-        end = 0
+        unpacked, taken_bytes = _UNPACK[self.packing](tiles, sizes_bytes)
+        source.count_unpacked(taken_bytes)
+        plain, end = memoryview(unpacked), 0
         for size_bytes in sizes_bytes:
             end += size_bytes
             raw = np.frombuffer(plain[end - size_bytes : end], np.uint8)
-            yield self._samples(
-                raw.reshape(pixel_bytes, -1) if self.packing == 1 else raw.reshape(-1, pixel_bytes).T
-            )
-
-    def _unpacked(self, tiles: Sequence[bytes], sizes_bytes: Sequence[int]) -> bytes:
-        if self.packing == 1:
-            return runs.undone(tiles, sizes_bytes)
-        if self.packing == 2:
-            tiles = [
-                zlib.decompressobj().decompress(data, size_bytes)
-                for data, size_bytes in zip(tiles, sizes_bytes, strict=True)
-            ]
-        parts = [data[:size_bytes] for data, size_bytes in zip(tiles, sizes_bytes, strict=True)]
-        if [len(part) for part in parts] != list(sizes_bytes):
-            raise OSError("a tile ends too early")
-        return b"".join(parts)
+            in_planes = self.packing == 1
+            yield self._samples(raw.reshape(pixel_bytes, -1) if in_planes else raw.reshape(-1, pixel_bytes).T)
 
     def _samples(self, raw: NDArray[np.uint8]) -> Samples:
         """Return what the bytes of pixels, shape (bytes of a pixel, pixels), stand for."""
@@ -186,7 +201,7 @@ class Raster:
             there = [place for place in batch if place.at]
             tiles = [self._packed(place) for place in there]
             sizes_px = [place.height_px * place.width_px for place in there]
-            planes = self.coding.planes(tiles, sizes_px, self.channels)
+            planes = self.coding.planes(self.source, tiles, sizes_px, self.channels)
             for place in batch:
                 shape = (self.channels, place.height_px, place.width_px)
                 samples = next(planes).reshape(shape) if place.at else np.zeros(shape, np.uint8)
@@ -200,7 +215,7 @@ class Raster:
             ats = self.source.pointers(self.tiles_at, row * columns + first, last - first + 1)
             y = row * TILE_PX
             for column, at, following in zip(range(first, last + 1), ats, ats[1:], strict=False):
-                self.source.count_tile()
+                self.source.count_tiles(1)
                 x = column * TILE_PX
                 yield _Place(
                     y, x, min(TILE_PX, self.height_px - y), min(TILE_PX, self.width_px - x), at, following

@@ -337,6 +337,25 @@ def test_layers_see_what_is_below_their_group_only_if_it_lets_them(mode: int, ex
     assert seen(xcf(layers, (1, 1))) == [[expected]]
 
 
+def test_a_group_without_layers_is_not_the_lowest_layer() -> None:
+    layers = [
+        Layer(flat(RED), mode=MULTIPLY, path=[0]),
+        Layer(flat(GREEN), group=True, path=[1]),
+        Layer(flat(BLUE), visible=False, path=[1, 0]),
+    ]
+    assert seen(xcf(layers, (1, 1))) == [[RED]]
+
+
+def test_a_group_is_below_others_where_it_is_not_seen_as_well() -> None:
+    layers = [
+        Layer(flat(RED, 2, 1), mode=MULTIPLY, path=[0]),
+        Layer(flat(CLEAR, 9, 1), group=True, path=[1]),
+        Layer(flat(BLUE), at=(1, 0), path=[1, 0]),
+        Layer(flat(BLUE), at=(8, 0), path=[1, 1]),
+    ]
+    assert seen(xcf(layers, (2, 1))) == [[CLEAR, [0, 0, 0, 255]]]
+
+
 def test_a_group_that_lets_through_fades_to_what_it_makes() -> None:
     layers = [
         Layer(flat(CLEAR), group=True, mode=PASS_THROUGH, opacity=51, path=[0]),
@@ -344,6 +363,9 @@ def test_a_group_that_lets_through_fades_to_what_it_makes() -> None:
         Layer(flat(RED), path=[1]),
     ]
     assert seen(xcf(layers, (1, 1))) == [[[255, 0, 0, 204]]]
+    layers[1:] = [Layer(flat([255] * 4), path=[0, 0]), Layer(flat([0, 0, 0, 255]), path=[1])]
+    # It fades as light does, whatever its layers do: a fifth of light is 124 for a screen.
+    assert seen(xcf(layers, (1, 1))) == [[[124, 124, 124, 255]]]
 
 
 def test_groups_have_masks_too() -> None:
@@ -456,8 +478,9 @@ PLAIN = noise(1, 4096)[0].tobytes()
     ids=["too long", "too short", "cut off", "empty", "runs of nothing"],
 )
 def test_runs_that_do_not_make_a_tile_are_refused(tiles: int, packed: bytes, words: str) -> None:
-    good = [runs(PLAIN)] * tiles
-    assert xcf_runs.undone(good, [len(PLAIN)] * tiles) == PLAIN * tiles
+    good = [runs(PLAIN) + b"more"] * tiles
+    taken = len(runs(PLAIN)) * tiles
+    assert xcf_runs.undone(good, [len(PLAIN)] * tiles) == (PLAIN * tiles, taken)
     with pytest.raises((OSError, ValueError), match=words):
         xcf_runs.undone([*good[1:], packed], [len(PLAIN)] * tiles)
 
@@ -497,6 +520,12 @@ def test_thousands_of_layers_with_the_same_tiles_are_refused_soon() -> None:
     with pytest.raises(PictureError, match="over and over"):
         shown(bytes(content))
     assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("packing", [0, 1, 2])
+def test_hundreds_of_layers_with_tiles_of_their_own_are_welcome(packing: int) -> None:
+    layers = [Layer(flat([number % 256, 0, 0, 255], 130, 64)) for number in range(400)]
+    assert seen(xcf(layers, (1, 1), packing=packing)) == [[[0, 0, 0, 255]]]
 
 
 def test_too_many_layers_or_properties_are_refused() -> None:
