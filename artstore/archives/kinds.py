@@ -89,7 +89,8 @@ def open_archive(name: str, path: Path, budget: Budget) -> ArchiveReader:
     if kind in PACKINGS:
         with Unpacked(path, kind, budget) as unpacked:
             # Its first block tells a tar, or its name: old ones have no mark.
-            is_tar = _shows_tar(unpacked.read(HEAD_BYTES)) or _promised(name) == "tar"
+            shown = archive_kind("", unpacked.read(HEAD_BYTES))
+            is_tar = shown == "tar" or (shown is None and _promised(name) == "tar")
         unpacked = Unpacked(path, kind, budget)
         return TarReader(unpacked) if is_tar else PackedReader(_inner_name(name), unpacked)
     return _open_zip(path, budget) if kind == "zip" else _open_by_tool(kind, path, budget)
