@@ -25,6 +25,9 @@ AUTOTHROTTLE_START_DELAY = 1.0
 CONCURRENT_REQUESTS_PER_DOMAIN = 4
 # Tasks that Scrapy makes for each page, however little comes of it. Of a work's page, one item does.
 CONCURRENT_ITEMS = 1
+# Bytes of pages whose works are on their way through the pipelines, at which no more are asked for: Scrapy's 5 MB are
+# some 600 works, and 25 MB of memory that a crawl never gives back, should the catalog or the disk once be slow.
+SCRAPER_SLOT_MAX_ACTIVE_SIZE = 500_000
 # No page of the site refreshes itself, and every page would be searched for it.
 METAREFRESH_ENABLED = False
 # Numbers of bytes and answers that nobody is shown; `-s DOWNLOADER_STATS=1 -s STATS_DUMP=1` has them.

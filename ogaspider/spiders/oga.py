@@ -32,6 +32,10 @@ NOT_MODIFIED = 304
 
 GONE = {"http_404", "http_410"}
 
+PAGES_AT_ONCE = 2
+"""Pages of a listing on their way. Asked for all at once, 16 of them would come together as soon as the downloader
+runs out of works: 22 MB once parsed, and the requests for 2,000 works. One alone would leave the downloader idle meanwhile."""
+
 OLDER = "oga/works/older"
 """Stat: works that were met on the way to a date and are older than it."""
 
@@ -52,13 +56,16 @@ class OgaSpider(Spider):
         """Listings that the crawl before read to their end: beyond a page without anything new, all is known."""
         self._unread: set[Listing | ArtCollection] = set()
         """Those of which a page could not be read."""
+        self._waiting: dict[Listing | ArtCollection, range] = {}
+        """Pages that are known to follow, and are not asked for yet."""
         self._lost = False
         self._newest: dict[Listing, Newest] = {}
         """How far listings are read that are read as far as a date."""
         self._dates: dict[str, datetime] = {}
         """When works were posted that are not in the catalog: too old to be, or on their way to it."""
-        # Our own memory of what was asked for: Scrapy's would drop a redirect loop without a word.
         self._asked: set[str] = set()
+        """Works on their way, and those that the catalog would have asked for again: failures, redirects. Scrapy's own
+        memory of what was asked for would drop a redirect loop without a word, and grow with every work."""
         self._visits = Visits(self._catalog, timedelta(days=settings.recrawl_after_days))
         self._places = Places(self._catalog)
 
@@ -76,6 +83,7 @@ class OgaSpider(Spider):
         settings = house_settings(crawler.settings)
         spider = cls(Query.from_arguments(kwargs, settings.site_url), settings)
         spider._set_crawler(crawler)
+        crawler.signals.connect(spider.item_recorded, signals.item_scraped)
         crawler.signals.connect(spider.item_lost, signals.item_error)
         return spider
 
@@ -99,25 +107,24 @@ class OgaSpider(Spider):
 
     def parse_page(
         self, response: Response, listing: Listing | ArtCollection, page: int, last: int
-    ) -> Iterator[Request | Item]:
-        """Yield a request for each work that is due, and for the pages that are to follow.
+    ) -> list[Request | Item]:
+        """Return a request for each work that is due, and for the next pages.
 
-        The page that is the *last* as far as is known tells which do. An update reads
-        the newest first, and on only while it meets works that it did not know.
+        The page that is the *last* as far as is known tells which follow. An update reads
+        the newest first, and on only while it meets works that it did not know. No
+        generator: that would keep the parsed page, 1 MB, until the last request is taken.
         """
         found = _rows_of(response, listing)
         if found is None or not found.recognised:
             self._unread.add(listing)
-            yield self._not_recognised(response, listing)
-            return
+            return [self._not_recognised(response, listing), *self._next_pages(listing, 1)]
         self._page_was_read(response)
         limit = min(found.last_page, (self._query.max_pages or found.last_page + 1) - 1)
         if isinstance(found, CollectionPage) and found.inner_urls:
             self.logger.info("collections in it, which are not read: %s", ", ".join(found.inner_urls))
         if isinstance(listing, Listing) and listing in self._newest:
             self._newest[listing].turn_to(page, limit, found.work_urls)
-            yield from self._go_on(self._newest[listing])
-            return
+            return self._go_on(self._newest[listing])
         due = [url for url in found.work_urls if self._visits.is_due(url)]
         self._count(KNOWN, len(found.work_urls) - len(due))
         following = range(last + 1, limit + 1) if page == last else range(0)
@@ -130,8 +137,10 @@ class OgaSpider(Spider):
             f"{listing.label}: " if listing.label else "listing ", page + 1, max(page, limit) + 1, len(due),
             len(found.work_urls) - len(due), "none" if found.total is None else found.total,
         )  # fmt: skip
-        yield from (self._work_request(url) for url in due if url not in self._asked)
-        yield from (self._page_request(listing, number, following[-1]) for number in following)
+        if following:
+            self._waiting[listing] = following
+        works = [self._work_request(url) for url in due if url not in self._asked]
+        return [*works, *self._next_pages(listing, PAGES_AT_ONCE if following else 1)]
 
     def parse_work(
         self, response: Response, newest: Newest | None = None, place: int = 0
@@ -176,11 +185,20 @@ class OgaSpider(Spider):
             return
         request: Request = failure.request  # type: ignore[attr-defined]
         reason, detail = reason_of(failure.value)  # type: ignore[arg-type]
-        self._unread.update(filter(None, [request.cb_kwargs.get("listing")]))
+        if listing := request.cb_kwargs.get("listing"):
+            self._unread.add(listing)
+            yield from self._next_pages(listing, 1)
         # Where it began: the addresses in between are nobody's.
         failed = self._failed(request.meta.get("redirect_urls", [request.url])[0], reason, detail)
         yield from self._came(request.cb_kwargs.get("newest"))
         yield Gone(failed) if reason in GONE else failed
+
+    def item_recorded(self, item: Item) -> None:
+        """Forget that a work was asked for where the catalog knows by now that it is not to be asked for again."""
+        for url in _recorded_urls(item):
+            if not self._visits.is_due(url):
+                self._asked.discard(url)
+                self._dates.pop(url, None)
 
     def item_lost(self) -> None:
         """Remember that an error of ours cost a work: whoever comes next has to come by it again."""
@@ -252,6 +270,12 @@ class OgaSpider(Spider):
             return listing.url(page)
         return listing.url(self._site_url, self._works_per_page, page)
 
+    def _next_pages(self, listing: Listing | ArtCollection, most: int) -> list[Request]:
+        """Return the requests for the next pages of *listing*, in the place of one that came or will not come."""
+        waiting = self._waiting.get(listing, range(0))
+        self._waiting[listing] = waiting[most:]
+        return [self._page_request(listing, number, waiting[-1]) for number in waiting[:most]]
+
     def _page_request(self, listing: Listing | ArtCollection, page: int, last: int) -> Request:
         return Request(
             self._address(listing, page),
@@ -321,6 +345,13 @@ class OgaSpider(Spider):
 def _asked_urls(response: Response) -> tuple[str, ...]:
     """Return where *response* was asked for, and where from it was redirected."""
     return (response.url, *response.meta.get("redirect_urls", ()))
+
+
+def _recorded_urls(item: Item) -> tuple[str, ...]:
+    """Return where the page was asked for that *item* came of; none for a failure, which may always be tried again."""
+    if isinstance(item, ArtItem):
+        return item.asked_urls
+    return (item.work_url,) if isinstance(item, Unchanged) else ()
 
 
 def _rows_of(response: Response, listing: Listing | ArtCollection) -> ListingPage | CollectionPage | None:
