@@ -97,6 +97,7 @@ class ZipEntry(NamedTuple):
     name: bytes
     content: bytes = b""
     is_deflated: bool = False
+    is_zstandard: bool = False
     local_name: bytes | None = None
     packed_bytes: int | None = None
     size_bytes: int | None = None
@@ -114,12 +115,13 @@ def zipped_odd(entries: Sequence[ZipEntry], comment: bytes = b"", disk: int = 0)
     body, directory = b"", b""
     for entry in entries:
         packed = _deflated(entry.content) if entry.is_deflated else entry.content
+        packed = zstd.compress(packed) if entry.is_zstandard else packed
         said = (len(packed), len(entry.content), len(body))
         packed_bytes, size_bytes, at = (
             true if told is None else told
             for told, true in zip((entry.packed_bytes, entry.size_bytes, entry.at), said, strict=True)
         )
-        method, crc = 8 * entry.is_deflated, zlib.crc32(entry.content)
+        method, crc = 8 * entry.is_deflated + 93 * entry.is_zstandard, zlib.crc32(entry.content)
         local_name = entry.name if entry.local_name is None else entry.local_name
         directory += struct.pack(
             "<4s2BHHHLLLLHHHHHLL", b"PK\x01\x02", 20, entry.host, entry.needs, entry.flags, method, 0,

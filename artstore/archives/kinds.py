@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from artstore.archives.packing import PackedReader, Unpacked
+from artstore.archives.packing import Ahead, PackedReader, Unpacked
 from artstore.archives.policy import Budget
 from artstore.archives.protocol import ArchiveReader
 from artstore.archives.sevenzip import SevenZipReader
@@ -92,7 +92,7 @@ def open_archive(name: str, path: Path, budget: Budget) -> ArchiveReader:
             shown = archive_kind("", unpacked.read(HEAD_BYTES))
             is_tar = shown == "tar" or (shown is None and _promised(name) == "tar")
         unpacked = Unpacked(path, kind, budget)
-        return TarReader(unpacked) if is_tar else PackedReader(_inner_name(name), unpacked)
+        return TarReader(Ahead(unpacked)) if is_tar else PackedReader(_inner_name(name), unpacked)
     return _open_zip(path, budget) if kind == "zip" else _open_by_tool(kind, path, budget)
 
 

@@ -14,6 +14,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol, Self, cast
 
@@ -32,6 +33,8 @@ XZ_MEMORY_BYTES = 1 << 28
 """How far back an xz may look: four times what its highest level takes. Those of zst may no farther than 128 MiB."""
 
 _PIECE_BYTES = 1 << 15
+
+_AHEAD_BYTES = 1 << 17
 
 _LAST_BYTES = 512
 """Asked for at once near the end of a file: where a checksum is wrong, what was unpacked with it is lost."""
@@ -226,6 +229,28 @@ class Unpacked:
 
     def __exit__(self, *exc_info: object) -> None:
         self._file.close()
+
+
+class Ahead:
+    """*unpacked*, of which the next chunk is unpacked by a thread while this one is used: that takes no turn of Python's."""
+
+    def __init__(self, unpacked: Unpacked) -> None:
+        self._unpacked = unpacked
+        self._thread = ThreadPoolExecutor(1)
+        self._next = self._thread.submit(unpacked.read, _AHEAD_BYTES)
+
+    def read(self, _size: int) -> bytes:
+        """Return the next chunk, none at the end. Raises as :meth:`Unpacked.read` does."""
+        data = self._next.result()
+        self._next = self._thread.submit(self._unpacked.read, _AHEAD_BYTES)
+        return data
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._thread.shutdown()
+        self._unpacked.__exit__()
 
 
 def _peek(file: BinaryIO) -> bytes:

@@ -17,7 +17,7 @@ from io import BytesIO
 from typing import BinaryIO, NamedTuple, Self, cast
 
 from artstore.archives.broken import explained
-from artstore.archives.packing import Unpacked
+from artstore.archives.packing import Ahead, Unpacked
 from artstore.archives.protocol import Member, Wanted
 from artstore.archives.spelling import spelled
 from artstore.archives.tools import Output
@@ -72,7 +72,7 @@ class _Header(NamedTuple):
 class TarReader:
     """A tar, in one pass; it comes out of whatever it is packed in."""
 
-    def __init__(self, unpacked: Unpacked | Output) -> None:
+    def __init__(self, unpacked: Unpacked | Ahead | Output) -> None:
         self._unpacked = unpacked
 
     def stream(self, wanted: Wanted) -> Iterator[tuple[Member, BinaryIO]]:
@@ -101,7 +101,7 @@ class TarReader:
 class _Forward:
     """A file that is only read on."""
 
-    def __init__(self, unpacked: Unpacked | Output) -> None:
+    def __init__(self, unpacked: Unpacked | Ahead | Output) -> None:
         self._unpacked = unpacked
         self.broken: ArchiveError | None = None
         """Why nothing comes after the window."""

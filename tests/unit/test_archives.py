@@ -32,7 +32,18 @@ from artstore.archives import (
 from artstore.archives.broken import explained
 from artstore.errors import ArchiveError
 from artstore.settings import Settings
-from tests.packed import PACKERS, by_7zip, rar5, special, tarred, zipped_by, zipped_raw, zstd_7z
+from tests.packed import (
+    PACKERS,
+    ZipEntry,
+    by_7zip,
+    rar5,
+    special,
+    tarred,
+    zipped_by,
+    zipped_odd,
+    zipped_raw,
+    zstd_7z,
+)
 
 WIDE = ArchiveLimits.from_settings(Settings())
 
@@ -118,6 +129,12 @@ KINDS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "zip-bzip2": ("a.zip", lambda: zipped_by(zipfile.ZIP_BZIP2, MEMBERS)),
     "zip-lzma": ("a.zip", lambda: zipped_by(zipfile.ZIP_LZMA, MEMBERS)),
     "zip-ppmd": ("a.zip", lambda: by_7zip("zip", MEMBERS, "-mm=PPMd")),
+    "zip-zstd": (
+        "a.zip",
+        lambda: zipped_odd(
+            [ZipEntry(k.encode(), v, is_zstandard=True, needs=63) for k, v in MEMBERS.items()]
+        ),
+    ),
     "7z-lzma2": ("a.7z", lambda: SEVEN),
     "7z-lzma": ("a.7z", lambda: by_7zip("7z", MEMBERS, "-m0=LZMA")),
     "7z-ppmd": ("a.7z", lambda: by_7zip("7z", MEMBERS, "-m0=PPMd")),
