@@ -20,7 +20,7 @@ from artstore.blobs import FolderBlobs, created
 from artstore.names import safe_path
 from artstore.settings import Settings
 from tests.benchmarks.table import Row, seconds
-from tests.packed import by_7zip, tarred
+from tests.packed import PACKERS, by_7zip, tarred
 from tests.replica.archives import zipped
 
 ROUNDS = 7
@@ -34,6 +34,7 @@ def unpack() -> list[Row]:
     made = {
         "zip": (zipped(sprites), ["unzip", "-qq"], "unzip"),
         "tar": (tarred(sprites), ["tar", "xf"], "tar"),
+        "tar.gz": (PACKERS["gz"](tarred(sprites)), ["tar", "xf"], "tar"),
         "7z": (by_7zip("7z", sprites), [str(seven_zip("7z")), "x", "-bso0", "-bsp0"], "7zz"),
     }
     # Nothing is removed until the end: after that, ext4 takes ten times as long to make a file.
