@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from artstore.errors import UsageError
-from artstore.models import FILES, Findings
+from artstore.models import FILES, UNPACKED, Findings
 
 TEMPORARY = ".part"
 """Suffix of what is being written: never a whole file, safe to delete when nothing runs."""
 
 
-UNDER_WAY = "unpacking"
-"""Where a folder lies until it is whole."""
+UNDER_WAY = f"{UNPACKED}/.unpacking"
+"""Where a folder lies until it is whole: on the disk that it goes to, which need not be that of the data folder."""
 
 LEFT_S = 24 * 3600.0
 """Nothing is under way for so long."""
@@ -86,7 +86,7 @@ class FolderBlobs:
     def sweep(self) -> None:
         """Remove folders that a process was filling when it was killed, a day ago or more."""
         with suppress(FileNotFoundError):
-            for left in self.local(UNDER_WAY).iterdir():
+            for left in self.local(UNDER_WAY).glob(f".*{TEMPORARY}"):
                 if time.time() - left.stat().st_mtime > LEFT_S:
                     shutil.rmtree(left, ignore_errors=True)
 

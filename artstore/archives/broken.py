@@ -50,4 +50,6 @@ def explained(reason: str) -> Iterator[None]:
     except _ERRORS as error:
         if isinstance(error, OSError) and error.errno in SYSTEM_ERRORS:
             raise
+        if isinstance(error, lzma.LZMAError | zstd.ZstdError) and "memory" in str(error).lower():
+            raise ArchiveError("out_of_memory", "it looks back farther than anybody needs") from error
         raise ArchiveError(reason, f"{type(error).__name__}: {error}") from error

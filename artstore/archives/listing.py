@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import cast
 
 from artstore.archives.policy import CHUNK_BYTES, ArchiveLimits
 from artstore.archives.protocol import Member
+from artstore.archives.spelling import spelled
 from artstore.archives.tools import running
 from artstore.errors import ArchiveError
 
@@ -68,13 +70,18 @@ def listed(command: Sequence[str], limits: ArchiveLimits, names: Sequence[str] =
         raise ArchiveError("multi_volume", "a part of an archive in several; they are not put together")
     if problem and not records:
         raise problem
-    better = names if len(names) == len(records) else [record.get("Path", "") for record in records]
+    # Where the archive does not say how names are written, 7-Zip passes them on as they are.
+    told = spelled([os.fsencode(record.get("Path", "")) for record in records])
+    better = names if len(names) == len(records) else told
     files = [(record, name) for record, name in zip(records, better, strict=True) if not _is_folder(record)]
     is_zstandard = {record.get("Method") for record, _ in files if record.get("Size") != "0"} == {_ZSTANDARD}
-    entries = [
-        _entry(record, name, position, is_zstandard=is_zstandard)
-        for position, (record, name) in enumerate(files)
-    ]
+    entries: list[Entry] = []
+    try:
+        for position, (record, name) in enumerate(files):
+            entries.append(_entry(record, name, position, is_zstandard=is_zstandard))
+    except ArchiveError as error:
+        # Those before it are read.
+        problem = error
     return Listing(entries, problem, is_zstandard)
 
 
@@ -100,7 +107,7 @@ def _record(block: bytes) -> dict[str, str]:
     _, begin, lines = b"\n".join((b"", block)).partition(b"\nPath = ")
     if not begin:
         return {}
-    said = ("Path = " + lines.decode(errors="replace")).split("\n")
+    said = ("Path = " + os.fsdecode(lines)).split("\n")
     # Of two that are called alike, the first: what comes later may be a comment.
     return dict(line.partition(" = ")[::2] for line in reversed(said))
 
@@ -137,6 +144,9 @@ def _refused(record: Mapping[str, str]) -> ArchiveError | None:
         return ArchiveError("link", "a link to another file")
     mode = record.get("Attributes", "").rpartition(" ")[2]
     reason = _SPECIAL.get(mode[:1]) if len(mode) == len("lrwxrwxrwx") else None
+    if mode.startswith("p") and record.get("Size") not in {None, "", "0"}:
+        # What was packed out of a pipe, as by `tar c . | 7z a -si`, is told to be one.
+        reason = None
     return ArchiveError(reason, "no plain file") if reason else None
 
 

@@ -7,8 +7,9 @@ its checksums. 7-Zip writes nothing to the disk, and is held to limits of the sy
 
 from __future__ import annotations
 
+import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Self, cast
@@ -23,8 +24,11 @@ from artstore.errors import ArchiveError
 MOST_BROKEN = 16
 """After so many broken members no more is read of an archive: each costs a start of 7-Zip."""
 
-_MOST_EXCLUDED_BYTES = 100_000
-"""Of names on one command line, all together."""
+_MOST_EXCLUDED_BYTES = 1 << 20
+"""Of names on one command line, all together; systems take twice that."""
+
+_LONGEST_NAME_BYTES = 1 << 16
+"""Of one of them; systems take twice that."""
 
 _PACKED_AT = 32
 """Behind the first header of a 7z: the packed bytes of all its blocks. Source: ``7zFormat.txt`` of 7-Zip."""
@@ -45,6 +49,7 @@ class SevenZipReader:
         self._budget = budget
         self._kind = _type_of(path, kind)
         self._excluded: set[str] = set()
+        self._broken = 0
         with ExitStack() as opened:
             # Its first bytes are there when the list is.
             self._source: Output | Unpacked = opened.enter_context(self._output())
@@ -53,7 +58,7 @@ class SevenZipReader:
                 self._source = opened.enter_context(Unpacked(path, "zst", budget, start=_PACKED_AT))
             self._opened = opened.pop_all()
         encrypted = {entry.path for entry in self._listing.entries if _is_encrypted(entry)}
-        if encrypted and sum(len(name.encode()) for name in encrypted) < _MOST_EXCLUDED_BYTES:
+        if encrypted and _fit(encrypted):
             # One of 256 passes for decrypted by no password, and would send bytes.
             self._go_on_without(encrypted, 0)
 
@@ -89,8 +94,12 @@ class SevenZipReader:
     def _go_on_without(self, paths: set[str], position: int) -> None:
         """Start anew without the members at *paths*, and read on from *position*."""
         self._excluded |= paths
-        if position and len(self._excluded) > MOST_BROKEN:
+        if position:
+            self._broken += 1
+        if self._broken > MOST_BROKEN:
             raise ArchiveError("bad_archive", f"more than {MOST_BROKEN} of its members are broken")
+        if not _fit(self._excluded):
+            raise ArchiveError("bad_archive", "a broken member has too long a name to go on without it")
         self._opened.close()
         output = self._opened.enter_context(self._output())
         before = (entry for entry in self._listing.entries[:position] if entry.path not in self._excluded)
@@ -145,6 +154,12 @@ class _Stream:
     def _refuse(self, detail: str) -> None:
         self.is_broken = True
         raise ArchiveError("bad_member", detail)
+
+
+def _fit(paths: Collection[str]) -> bool:
+    """Say whether *paths* have room on a command line."""
+    sizes = [len(os.fsencode(path)) for path in paths]
+    return sum(sizes) < _MOST_EXCLUDED_BYTES and max(sizes) < _LONGEST_NAME_BYTES
 
 
 def _is_encrypted(entry: Entry) -> bool:

@@ -86,9 +86,9 @@ class TarReader:
                 if wanted(member) and header.refused is None:
                     yield member, _content(source, header.size_bytes)
             source.seek(header.next_at)
-        is_empty = source.tell() == 0
+        is_nothing = source.tell() == 0 and not source.holds(BLOCK_BYTES)
         source.finish()
-        if is_empty:
+        if is_nothing:
             raise ArchiveError("bad_archive", "it does not begin with a header")
 
     def __enter__(self) -> Self:

@@ -146,7 +146,7 @@ def test_the_data_folder_holds_nothing_that_nobody_expects(crawled: Crawled) -> 
     outside = {
         path.name
         for path in crawled.data_dir.iterdir()
-        if path.name not in {"files", "unpacked", "unpacking", "crawl.lock"}
+        if path.name not in {"files", "unpacked", "crawl.lock"}
     }
     assert {name for name in outside if not name.startswith("catalog.")} == set()
 

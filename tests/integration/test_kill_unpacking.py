@@ -147,8 +147,8 @@ def kill_while_unpacking(
 
     Return what it had started, or nothing where it had ended before.
     """
-    before = leftovers(data_dir / "unpacking")
-    await_that(lambda: bool(leftovers(data_dir / "unpacking") - before) or running.poll() is not None)
+    before = leftovers(data_dir / "unpacked")
+    await_that(lambda: bool(leftovers(data_dir / "unpacked") - before) or running.poll() is not None)
     time.sleep(delay_s)
     others = [*descendants(running.pid)]
     running.kill()
@@ -206,7 +206,7 @@ def test_an_examiner_that_is_killed_costs_not_even_the_file_it_was_at(
 ) -> None:
     data_dir = tmp_path / "data"
     running = start(data_dir, "--add", folder)
-    assert await_that(lambda: bool(leftovers(data_dir / "unpacking")))
+    assert await_that(lambda: bool(leftovers(data_dir / "unpacked")))
     examiner, *_ = descendants(running.pid)
     os.kill(examiner, signal.SIGKILL)
     _, said = running.communicate(timeout=PATIENCE_S * 3)

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from artstore.blobs import FolderBlobs, open_blobs, replacing
+from artstore.blobs import UNDER_WAY, FolderBlobs, open_blobs, replacing
 from artstore.errors import UsageError
 
 
 def test_what_a_kill_left_of_an_archive_goes_after_a_day(tmp_path: Path) -> None:
-    left, under_way = tmp_path / "unpacking" / ".left.part", tmp_path / "unpacking" / ".new.part"
+    left, under_way = tmp_path / UNDER_WAY / ".left.part", tmp_path / UNDER_WAY / ".new.part"
     for folder in (left, under_way):
         folder.mkdir(parents=True)
         (folder / "a.png").write_bytes(b"half")
     os.utime(left, (0, time.time() - 25 * 3600))
     FolderBlobs(tmp_path).sweep()
-    assert [*(tmp_path / "unpacking").iterdir()] == [under_way]
+    assert [*(tmp_path / UNDER_WAY).iterdir()] == [under_way]
 
 
 def test_what_was_put_can_be_opened(tmp_path: Path) -> None:
@@ -95,7 +95,8 @@ def test_of_two_that_fill_the_same_folder_the_last_one_is_whole(tmp_path: Path) 
     assert {path.name: path.read_text() for path in (tmp_path / "unpacked/a.zip").iterdir()} == {
         "axe.png": "first"
     }
-    assert [path.name for path in (tmp_path / "unpacked").iterdir()] == ["a.zip"]
+    assert {path.name for path in (tmp_path / "unpacked").iterdir()} == {"a.zip", ".unpacking"}
+    assert [*(tmp_path / UNDER_WAY).iterdir()] == []
 
 
 def fill_in_vain(folder: Path) -> None:

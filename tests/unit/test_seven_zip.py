@@ -14,7 +14,7 @@ from artstore.archives.sevenzip import MOST_BROKEN, SevenZipReader
 from artstore.archives.tools import seven_zip
 from artstore.errors import ArchiveError
 from artstore.settings import Settings
-from tests.packed import by_7zip
+from tests.packed import by_7zip, zstd_7z
 
 WIDE = ArchiveLimits.from_settings(Settings())
 
@@ -66,6 +66,25 @@ def test_a_bad_member_in_the_middle_costs_only_itself(kind: str, options: list[s
     bad = "p[02]*.png"
     expected = {name: whole for name, whole in members.items() if name != bad}
     assert read(tmp_path / "a", kind) == (expected, {bad: "bad_member"})
+
+
+def test_a_bad_member_costs_only_itself_whatever_its_name_is_written_in(tmp_path: Path) -> None:
+    members = {f"xxx{number}.png": content for number, content in enumerate(drawings(6).values())}
+    content = bytearray(by_7zip("zip", members, "-mm=Deflate64").replace(b"xxx", "щит".encode("cp866")))
+    content[len(content) * 5 // 12] ^= 0xFF
+    (tmp_path / "a.zip").write_bytes(content)
+    whole, reasons = read(tmp_path / "a.zip", "zip")
+    assert (sorted(whole), reasons) == (
+        [f"щит{number}.png" for number in (0, 1, 3, 4, 5)],
+        {"щит2.png": "bad_member"},
+    )
+
+
+def test_a_bad_member_whose_name_has_no_room_on_a_command_line_ends_the_archive(tmp_path: Path) -> None:
+    # Said to be copied, though it is packed: 7-Zip sends what is packed, which is another length and has another checksum.
+    content = zstd_7z({"x" * 70_000 + ".png": b"x" * 300, "b.png": b"y"}, method=0x00000000)
+    (tmp_path / "a.7z").write_bytes(content)
+    assert "bad_archive" in read(tmp_path / "a.7z", "7z")[1]["*"]
 
 
 def test_what_is_read_anew_behind_a_bad_member_is_not_counted_again(tmp_path: Path) -> None:
