@@ -58,6 +58,8 @@ class OgaSpider(Spider):
         """Those of which a page could not be read."""
         self._waiting: dict[Listing | ArtCollection, range] = {}
         """Pages that are known to follow, and are not asked for yet."""
+        self._new: set[str] = set()
+        """Works that an update met, and that nobody had read before it."""
         self._lost = False
         self._newest: dict[Listing, Newest] = {}
         """How far listings are read that are read as far as a date."""
@@ -85,6 +87,7 @@ class OgaSpider(Spider):
         spider._set_crawler(crawler)
         crawler.signals.connect(spider.item_recorded, signals.item_scraped)
         crawler.signals.connect(spider.item_lost, signals.item_error)
+        crawler.signals.connect(spider.page_lost, signals.spider_error)
         return spider
 
     async def start(self) -> AsyncIterator[Any]:
@@ -129,7 +132,9 @@ class OgaSpider(Spider):
         self._count(KNOWN, len(found.work_urls) - len(due))
         following = range(last + 1, limit + 1) if page == last else range(0)
         if self._query.update and listing in self._walked:
-            has_new = any(not self._visits.is_known(url) for url in found.work_urls)
+            # What is new to this crawl is new to each of its listings, though another one came by it first.
+            self._new |= {url for url in found.work_urls if not self._visits.is_known(url)}
+            has_new = not self._new.isdisjoint(found.work_urls)
             following = following[:1] if has_new else range(0)
         self._announce(found, page, len(following))
         self.logger.info(
@@ -199,6 +204,13 @@ class OgaSpider(Spider):
             if not self._visits.is_due(url):
                 self._asked.discard(url)
                 self._dates.pop(url, None)
+
+    def page_lost(self, response: Response) -> None:
+        """Ask for the page after one that an error of ours cost: it shall cost no other."""
+        if response.request and (listing := response.request.cb_kwargs.get("listing")):
+            self._unread.add(listing)
+            for request in self._next_pages(listing, 1):
+                self.crawler.engine.crawl(request)
 
     def item_lost(self) -> None:
         """Remember that an error of ours cost a work: whoever comes next has to come by it again."""

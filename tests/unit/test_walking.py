@@ -47,12 +47,16 @@ def spider(settings: Settings) -> OgaSpider:
     return spider
 
 
-def first_of(spider: OgaSpider) -> Request:
-    async def start() -> list[Any]:
+def start(spider: OgaSpider) -> list[Request]:
+    async def requests() -> list[Any]:
         return [request async for request in spider.start()]
 
-    (request,) = asyncio.run(start())
-    return request  # type: ignore[no-any-return]
+    return asyncio.run(requests())
+
+
+def first_of(spider: OgaSpider) -> Request:
+    (request,) = start(spider)
+    return request
 
 
 def answered(request: Request) -> list[Any]:
@@ -122,6 +126,28 @@ def test_pages_that_cannot_be_read_cost_only_themselves(spider: OgaSpider, fails
         read.append(page)
         on_their_way += listings(found)
     assert read == list(range(PAGES))
+
+
+def test_a_page_that_an_error_of_ours_cost_is_followed_by_the_next(spider: OgaSpider) -> None:
+    first, *others = listings(answered(first_of(spider)))
+    asked: list[Request] = []
+    spider.crawler.engine = SimpleNamespace(crawl=asked.append)  # type: ignore[assignment]
+    for request in (first, *others):
+        spider.page_lost(HtmlResponse(request.url, request=request))
+    spider.page_lost(HtmlResponse(BASE, request=works(answered(first))[0]))
+    assert [request.cb_kwargs["page"] for request in asked] == [3, 4]
+
+
+def test_an_update_goes_on_where_another_listing_came_by_the_new_works_first(settings: Settings) -> None:
+    """Each reads its first page, then, if anything on it is new, its second."""
+    spider = OgaSpider(Query.from_arguments({"query": "of; OF", "art_type": "all", "mode": "update"}, BASE), settings)
+    spider.crawler = SimpleNamespace(stats=Stats(), settings={})  # type: ignore[assignment]
+    one, other = start(spider)
+    spider._walked = {request.cb_kwargs["listing"] for request in (one, other)}  # noqa: SLF001 - as by an earlier crawl
+    for request in works(answered(one)):
+        (item,) = answered(request)
+        recorded(spider, item, settings)
+    assert [request.cb_kwargs["page"] for request in listings(answered(other))] == [1]
 
 
 def test_a_work_that_is_recorded_is_kept_in_mind_by_the_catalog_alone(
