@@ -8,20 +8,24 @@ because ``unpacked/`` was lost or a newer version reads more.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from artstore.blobs import FolderBlobs
 from artstore.catalog import Catalog
 from artstore.examiners import examining, unreadable
 from artstore.models import Findings
+from artstore.series import record_series_of
 from artstore.settings import Settings
 
 
-def examine(paths: Iterable[str], catalog: Catalog, settings: Settings) -> Iterator[Findings]:
+def examine(paths: Sequence[str], catalog: Catalog, settings: Settings) -> Iterator[Findings]:
     """Find and record the pictures of each of *paths*, which lie below ``files/``, one after the other."""
     with examining(settings) as find_images:
         for path in paths:
             yield examined(path, find_images, catalog, settings)
+    if paths:
+        with catalog.transaction():
+            record_series_of(catalog, paths)
 
 
 def examined(

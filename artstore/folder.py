@@ -27,6 +27,7 @@ from artstore.examiners import examining
 from artstore.images import is_picture_name
 from artstore.models import Failure, FileLink, FileState, Findings, Stage, StoredFile, Work
 from artstore.places import Places
+from artstore.series import record_series
 from artstore.settings import Settings
 from artstore.unpack import is_junk
 
@@ -89,10 +90,12 @@ def add_folder(
     if name is None:
         _check_same(folder, art, work.files, catalog)
     with catalog.transaction():
-        catalog.record_work(work)
+        work_id = catalog.record_work(work)
     with examining(settings) as find_images:
         for path, link in zip(art, work.files, strict=True):
             yield _add_file(folder / path, link, catalog, settings, find_images)
+    with catalog.transaction():
+        record_series(catalog, work_id)
 
 
 def _check_same(folder: Path, art: list[Path], links: Sequence[FileLink], catalog: Catalog) -> None:

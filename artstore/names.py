@@ -15,7 +15,7 @@ import hashlib
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from pathlib import PurePosixPath
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -34,6 +34,12 @@ MAX_NAME_BYTES = 200
 SERIES_MIN = 4
 """Fewer numbered neighbours than this are a coincidence (variants, versions), not a series."""
 
+MOST_NUMBERS = 4
+"""Of those in a name, the last ones, that may be the frame's."""
+
+MOST_GAPS = 3
+"""So many times as many numbers as frames there may be from the first to the last."""
+
 _UNSAFE = re.compile(r'[<>:"|?*\\/\x00-\x1f\x7f]|^\.{1,2}$|[. ]$')
 _RESERVED = re.compile(r"^(?=(con|prn|aux|nul|(com|lpt)[\d¹²³]|conin\$|conout\$) *(\.|$))", re.IGNORECASE)
 _MARKED = re.compile(r"~[0-9a-f]{10}(\.[^.]*)?$")
@@ -42,7 +48,7 @@ _IGNORABLE = re.compile(
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 """What Unicode calls default ignorable: HFS+ and ext4 with casefold pass it over when they compare names."""
-_NUMBER = re.compile(r"\d+(?=\D*$)")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def path_of_url(url: str) -> str:
@@ -80,16 +86,23 @@ def path_of_parts(parts: Iterable[str]) -> str:
 def series_of(paths: Iterable[str]) -> dict[str, str]:
     """Return path -> series for the frames among *paths* that are numbered alike.
 
-    ``walk_01.png … walk_08.png`` in one folder are the series ``walk_#.png``. The
-    last number in the name counts; at least :data:`SERIES_MIN` make a series.
+    ``walk_01.png … walk_08.png`` in one folder are the series ``walk_#.png``, and
+    ``walk_01_32x32.png …`` are ``walk_#_32x32.png``: of several numbers in a name, the
+    one counts by which it has the most neighbours. At least :data:`SERIES_MIN` make a
+    series, and there are not many gaps: ``icon_16.png``, ``icon_32.png`` … are sizes.
     """
-    groups: defaultdict[str, list[str]] = defaultdict(list)
+    groups: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for path in paths:
-        name = PurePosixPath(path).name
-        pattern, numbers = _NUMBER.subn("#", PurePosixPath(name).stem, count=1)
-        if numbers:
-            groups[path.removesuffix(name) + pattern + PurePosixPath(name).suffix].append(path)
-    return {path: key for key, members in groups.items() if len(members) >= SERIES_MIN for path in members}
+        end_of_stem = len(path) - len(PurePosixPath(path).suffix)
+        for number in [*_NUMBER.finditer(path, path.rfind("/") + 1, end_of_stem)][-MOST_NUMBERS:]:
+            groups[f"{path[: number.start()]}#{path[number.end() :]}"][path] = int(number[0])
+    whole = [key for key, members in groups.items() if _is_series(members.values())]
+    whole.sort(key=lambda key: (len(groups[key]), key.rfind("#")))
+    return {path: key for key in whole for path in groups[key]}
+
+
+def _is_series(numbers: Collection[int]) -> bool:
+    return len(numbers) >= SERIES_MIN and max(numbers) - min(numbers) < MOST_GAPS * len(numbers)
 
 
 def marked(path: str, original: str) -> str:

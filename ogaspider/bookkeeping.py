@@ -10,6 +10,7 @@ from artstore.blobs import FolderBlobs
 from artstore.catalog import Catalog
 from artstore.errors import NotRecorded, NotWritten, OgaError
 from artstore.models import Failure, Stage
+from artstore.series import record_series
 from artstore.settings import Settings
 from ogaspider.items import ArtItem, Gone, Item, Unchanged
 
@@ -84,7 +85,7 @@ def _written(item: Item, catalog: Catalog) -> list[Failure]:
 
 
 def _write_art(item: ArtItem, catalog: Catalog) -> None:
-    catalog.record_work(item.work)
+    work_id = catalog.record_work(item.work)
     if item.validators:
         catalog.record_validators(item.work.url, item.validators.etag, item.validators.last_modified)
     for url in item.asked_urls:
@@ -93,5 +94,7 @@ def _write_art(item: ArtItem, catalog: Catalog) -> None:
         catalog.record_stored(stored)
     for path, findings in item.findings.items():
         catalog.record_findings(path, findings)
+    if item.findings:
+        record_series(catalog, work_id)
     for failure, state in item.unavailable:
         catalog.record_unavailable(failure.subject, state)

@@ -166,6 +166,23 @@ def test_a_picture_that_the_disk_does_not_give_back_is_left_for_another_time(
     assert catalog.files_to_examine() == [first]
 
 
+def test_numbered_files_are_a_series_and_stay_one(folder: Path, catalog: Catalog, settings: Settings) -> None:
+    for step in range(5):
+        (folder / f"walk_{step}.png").write_bytes(png(10 + step))
+    add(folder, catalog, settings)
+
+    def series() -> dict[str, str]:
+        found = catalog.execute("SELECT path, series FROM images WHERE series IS NOT NULL")
+        return {row["path"]: row["series"] for row in found}
+
+    before = series()
+    assert [*before] == [f"files/added/My Art/walk_{step}.png" for step in range(5)]
+    assert {*before.values()} == {"1:files/added/My Art/walk_#.png"}
+    catalog.examine_all_again()
+    assert len([*examine(catalog.files_to_examine(), catalog, settings)]) == 7
+    assert series() == before
+
+
 def test_pipes_and_sockets_are_not_waited_for(
     folder: Path, catalog: Catalog, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -185,6 +185,27 @@ def test_numbered_neighbours_are_a_series() -> None:
     assert series_of([*walk, "pack/hero.png"]) == dict.fromkeys(walk, "pack/walk_#.png")
 
 
+@pytest.mark.parametrize(
+    ("names", "series"),
+    [
+        ([f"walk_{step:02}_32x32.png" for step in range(1, 9)], "walk_#_32x32.png"),
+        ([f"frame_{step:02}_delay-0.04s.gif" for step in range(8)], "frame_#_delay-0.04s.gif"),
+        ([f"unit1_p{step}.png" for step in range(5)], "unit1_p#.png"),
+        ([f"run{step}@2x.png" for step in (1, 3, 5, 7)], "run#@2x.png"),
+    ],
+)
+def test_of_several_numbers_the_one_with_the_most_neighbours_counts(names: list[str], series: str) -> None:
+    assert series_of(names) == dict.fromkeys(names, series)
+
+
+def test_sizes_are_no_series() -> None:
+    assert series_of([f"icon_{side_px}.png" for side_px in (16, 32, 64, 128, 256)]) == {}
+
+
+def test_many_numbers_in_a_name_take_no_time_and_no_more_than_a_number_is_one() -> None:
+    assert series_of(["1_" * 100_000 + f"{step}.png" for step in range(4)] + ["9" * 5000 + ".png"]) != {}
+
+
 def test_the_last_number_counts_and_folders_part_series() -> None:
     paths = [f"{folder}/hero2_walk{step}_left.png" for folder in ("a", "b1") for step in range(4)]
     assert set(series_of(paths).values()) == {"a/hero2_walk#_left.png", "b1/hero2_walk#_left.png"}
