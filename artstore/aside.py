@@ -381,9 +381,13 @@ def main() -> None:
     # Whoever sends it: when to end is for the one that asks to know.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hush_decoders()
-    # What a decoder prints must not be taken for an answer.
+    # What a decoder prints must not be taken for an answer, nor trouble a person: libtiff tells of odd files that
+    # nobody knows the names of. A traceback is still seen.
     answers = FileIO(os.dup(1), "wb")
-    os.dup2(2, 1)
+    sys.stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
     # Nobody is there any more to be answered.
     with suppress(BrokenPipeError):
         _serve(sys.stdin.buffer, answers)

@@ -49,9 +49,17 @@ def test_errors_of_archives_come_through_whole(tmp_path: Path) -> None:
     assert (caught.value.reason, caught.value.detail) == ("bad_archive", "axe")
 
 
-def test_what_it_prints_is_no_answer(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_a_decoder_prints_is_no_answer_and_nobody_hears_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert asked(tmp_path, shout, "axe") == "AXE"
-    assert capfd.readouterr().out == ""
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_bug_leaves_its_traceback(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ProcessEnded):
+        asked(tmp_path, stumble, "axe")
+    assert "KeyError: 'axe'" in capfd.readouterr().err
 
 
 def test_that_it_ended_over_a_question_is_told_and_the_next_one_is_answered(tmp_path: Path) -> None:
@@ -248,7 +256,13 @@ def break_off(asked: Sequence[str], _settings: Settings) -> list[Exception]:
 
 def shout(asked: Sequence[str], _settings: Settings) -> list[str]:
     os.write(1, b"as a decoder in C would")
+    os.write(2, b"as libtiff does")
     return [one.upper() for one in asked]
+
+
+def stumble(asked: Sequence[str], _settings: Settings) -> list[str]:
+    known: dict[str, str] = {}
+    return [known[one] for one in asked]
 
 
 def leave(asked: Sequence[str | int], _settings: Settings) -> Iterator[str]:
