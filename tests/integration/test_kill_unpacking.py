@@ -162,7 +162,10 @@ def kill_while_unpacking(
 def assert_whole_as_far_as_it_is(data_dir: Path, undisturbed: Left) -> None:
     """What the catalog says of pictures is true, and among what it is to say in the end."""
     rows, files = left_in(data_dir)
-    assert set(rows["pictures"]) <= set(undisturbed[0]["pictures"])
+    # Which files are a series, is told when all of them are there.
+    assert {(*row[:6], row[7]) for row in rows["pictures"]} <= {
+        (*row[:6], row[7]) for row in undisturbed[0]["pictures"]
+    }
     assert set(rows["failures"]) <= set(undisturbed[0]["failures"])
     for path, *_ in rows["pictures"]:
         assert files[path] == undisturbed[1][path]
