@@ -18,7 +18,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from artstore import formats, paintings
 from artstore.errors import SYSTEM_ERRORS, PictureError
@@ -39,7 +39,7 @@ from artstore.models import PictureFacts
 
 SUFFIXES = (
     frozenset(
-        ".png .apng .gif .jpg .jpeg .jpe .webp .bmp .dib .tga .tif .tiff .ico .dds .pcx .psd .psb .svg .svgz .xcf .ase .aseprite .ppm .pgm .pbm".split()
+        ".png .apng .gif .jpg .jpeg .jpe .webp .bmp .dib .tga .tif .tiff .ico .dds .pcx .psd .psb .svg .svgz .xcf .ase .aseprite .ppm .pgm .pbm .pnm .avif .jp2 .j2k .jfif".split()
     )
     | paintings.SUFFIXES
 )
@@ -73,10 +73,17 @@ _ONE_PICTURE = frozenset({"PSD", "MPO"})
 """Formats whose frames are no likes of the picture that is seen: layers, and a thumbnail or another eye's view."""
 
 MAX_HASHED_PX = 1 << 28
-"""Of an animation, frames past this many pixels in all are counted but not hashed (a second or two of work)."""
+"""Of an animation, frames past this many pixels in all are counted but not hashed.
+
+Some four seconds of work where frames are large and unpacked fast, and longer where they are not.
+"""
+
+MAX_DETAIL_LETTERS = 300
+"""Of what a decoder says of a broken file, which may hold a piece of that file."""
 
 
-# What Pillow's decoders were seen to raise on broken files, beside OSError. Not Exception: a bug of ours must show.
+# What decoders, Pillow's and those here, were seen to raise on broken files. It is wide enough that a bug in one of them
+# looks like a broken file; but not Exception, so that what nobody has seen yet stops the work.
 DECODER_ERRORS = (
     OSError,
     EOFError,
@@ -105,7 +112,8 @@ def read_rgba(source: Path | BinaryIO, max_px: int) -> NDArray[np.uint8]:
     """Return the first frame of *source*, shape (h, w, 4).
 
     Raises :class:`~artstore.errors.PictureError` with a reason: ``too_many_pixels``,
-    ``missing_file`` or ``cannot_decode``.
+    ``missing_file``, ``out_of_memory`` or ``cannot_decode``. Raises OSError where it is this
+    machine's fault, one of :data:`~artstore.errors.SYSTEM_ERRORS`.
     """
     with opened(source, max_px) as image:
         return rgba(image)
@@ -117,13 +125,14 @@ def describe(source: Path | BinaryIO, max_px: int) -> PictureFacts:
         frames = 1 if image.format in _ONE_PICTURE else int(getattr(image, "n_frames", 1))
         # Read now: decoding may turn a palette into RGB.
         facts = {"format": image.format or "", "mode": image.mode}
-        width_px, height_px = _upright_size(image)
+        first = rgba(image)
+        height_px, width_px = first.shape[:2]
         return PictureFacts(
             **facts,
             width_px=width_px,
             height_px=height_px,
             frames=frames,
-            pixel_hash=_pixel_hash(image, frames, max_px),
+            pixel_hash=_pixel_hash(image, first, frames, max_px),
         )
 
 
@@ -132,7 +141,7 @@ def opened(source: Path | BinaryIO, max_px: int) -> Iterator[Image.Image]:
     """Give the picture as Pillow opens it, for those who want its own mode. Raises as :func:`read_rgba` does."""
     try:
         with _file(source) as file:
-            seen = _seen(source, file)
+            seen = _seen(source, file, max_px)
             # Pillow looks at the frames of an animation while it makes room for them: here it must be Pillow that refuses.
             # Only ever raised: it is everybody's in this process.
             Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_px)
@@ -140,7 +149,7 @@ def opened(source: Path | BinaryIO, max_px: int) -> Iterator[Image.Image]:
                 _check_size(image.size, max_px)
                 yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureError("too_many_pixels", str(error)) from error
+        raise PictureError("too_many_pixels", str(error)[:MAX_DETAIL_LETTERS]) from error
     except FileNotFoundError as error:
         raise PictureError("missing_file", "the file is not there") from error
     except UnidentifiedImageError as error:
@@ -151,17 +160,23 @@ def opened(source: Path | BinaryIO, max_px: int) -> Iterator[Image.Image]:
     except DECODER_ERRORS as error:
         if isinstance(error, OSError) and error.errno in SYSTEM_ERRORS:
             raise
-        raise PictureError("cannot_decode", f"{type(error).__name__}: {error}".rstrip(": ")) from error
+        raise PictureError("cannot_decode", _words(error)) from error
+
+
+def _words(error: BaseException) -> str:
+    """Return what *error* says, in bounds, without the path of a file, which has no place in the catalog."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return f"{type(error).__name__}: {said}".rstrip(": ")[:MAX_DETAIL_LETTERS]
 
 
 def _file(source: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
     return source.open("rb") if isinstance(source, Path) else nullcontext(source)
 
 
-def _seen(source: Path | BinaryIO, file: BinaryIO) -> BinaryIO:
+def _seen(source: Path | BinaryIO, file: BinaryIO, max_px: int) -> BinaryIO:
     """Return the file of the picture that is seen: *file*, or what a painting program packed into it."""
     name = str(source if isinstance(source, Path) else getattr(source, "name", ""))
-    return paintings.merged_picture(file) if paintings.is_painting_name(name) else file
+    return paintings.merged_picture(file, max_px) if paintings.is_painting_name(name) else file
 
 
 def _check_size(size: tuple[int, int], max_px: int) -> None:
@@ -170,24 +185,27 @@ def _check_size(size: tuple[int, int], max_px: int) -> None:
         raise PictureError("too_many_pixels", f"{width_px}x{height_px} is over the limit of {max_px} pixels")
 
 
-def _upright_size(image: Image.Image) -> tuple[int, int]:
-    lying = image.getexif().get(ExifTags.Base.Orientation) in {5, 6, 7, 8}
-    return (image.height, image.width) if lying else image.size
+def _pixel_hash(image: Image.Image, first: NDArray[np.uint8], frames: int, max_px: int) -> str:
+    """Hash what can be seen of every frame: size and colour, but no colour hidden under alpha 0.
 
-
-def _pixel_hash(image: Image.Image, frames: int, max_px: int) -> str:
-    """Hash what can be seen of every frame: size and colour, but no colour hidden under alpha 0."""
+    *first* is the first frame, RGBA of shape (h, w, 4), and is changed.
+    """
     digest = hashlib.blake2b(digest_size=16)
-    affordable = max(1, MAX_HASHED_PX // max(1, image.width * image.height))
-    for number in range(min(frames, affordable)):
-        if number:
-            image.seek(number)
-            # Frames may be larger than the first one, and are not decoded yet.
-            _check_size(image.size, max_px)
-        pixels = rgba(image)
-        pixels[pixels[..., 3] == 0] = 0
-        digest.update(struct.pack("<II", *pixels.shape[:2]))
-        digest.update(pixels.data)
-    if frames > affordable:
-        digest.update(struct.pack("<I", frames))
+    _add_frame(digest, first)
+    left_px = MAX_HASHED_PX - image.width * image.height
+    for number in range(1, frames):
+        image.seek(number)
+        # Frames may be larger than the first one, and are not decoded yet.
+        _check_size(image.size, max_px)
+        left_px -= image.width * image.height
+        if left_px < 0:
+            digest.update(struct.pack("<I", frames))
+            break
+        _add_frame(digest, rgba(image))
     return digest.hexdigest()
+
+
+def _add_frame(digest: hashlib.blake2b, pixels: NDArray[np.uint8]) -> None:
+    pixels[pixels[..., 3] == 0] = 0
+    digest.update(struct.pack("<II", *pixels.shape[:2]))
+    digest.update(pixels.data)

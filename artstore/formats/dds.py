@@ -98,7 +98,7 @@ class DdsImageFile(ImageFile.ImageFile):
             self.palette.dirty = 1
             self._set_tile("raw", file.tell(), "P")
         else:
-            self._open_masks(bits, _meant(flags, masks), _HEADER_BYTES)
+            self._open_masks(bits, _meant(flags, bits, masks), _HEADER_BYTES)
 
     def _open_dx10(self, extra: bytes) -> None:
         number, _, _, _, misc = struct.unpack("<5I", extra)
@@ -130,14 +130,17 @@ class DdsImageFile(ImageFile.ImageFile):
             self.im.fillband(3, 255)
 
 
-def _meant(flags: int, masks: Sequence[int]) -> Masks:
-    """Return which of *masks* count. Raises SyntaxError if the flags name no kind of pixels."""
+def _meant(flags: int, bits: int, masks: Sequence[int]) -> Masks:
+    """Return which of *masks* count, of pixels of *bits*. Raises SyntaxError if the flags name no kind of pixels."""
     red, green, blue, alpha = masks
     if not flags & (_ALPHA_PIXELS | _ALPHA):
         alpha = 0
     if flags & _RGB:
         return red, green, blue, alpha
     if flags & _LUMINANCE:
+        # Pillow writes greys with masks for 32 bits, which their 8 or 16 bits do not have.
+        red = red if red < 1 << bits else 0xFF
+        alpha = alpha if alpha < 1 << bits else 0xFF00 & (1 << bits) - 1
         return red, red, red, alpha
     if flags & _ALPHA:
         return 0, 0, 0, alpha

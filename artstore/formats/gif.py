@@ -63,6 +63,8 @@ class GifImageFile(GifImagePlugin.GifImageFile):
     def _film(self) -> Film:
         self._file = cast(BinaryIO, self._fp)
         self._pieces = list(_pieces(self._file))
+        if not self._pieces:
+            raise SyntaxError("no frame in it")
         frames = [Frame(piece.box(self.size), piece.disposal, over=True) for piece in self._pieces]
         return Film(self.size, frames, self._pixels)
 

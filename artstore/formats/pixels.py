@@ -5,26 +5,71 @@ h and w are a picture's height and width in pixels.
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 _DIRECT = frozenset({"RGBA", "RGB", "P", "L", "LA", "PA", "RGBa", "1"})
 """Modes which Pillow itself turns into RGBA without loss."""
 
 
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes each value of the orientation tag of EXIF 2.3, of which 1 is upright."""
+
+_TAG_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What Pillow raises where the camera's tags are rubbish."""
+
+
 def rgba(image: Image.Image) -> NDArray[np.uint8]:
     """Return what is seen of *image*, shape (h, w, 4), in an array of its own. Raises what decoders raise."""
-    upright = ImageOps.exif_transpose(image)
+    # Before its tags are asked for: a PNG may have them behind its pixels.
+    image.load()
+    if image.im.size != image.size:
+        # A picture within a picture was turned while it was decoded; a copy has the size of its pixels.
+        image = image.copy()
+    turn = _turn(image)
+    upright = image if turn is None else image.transpose(turn)
     if upright.mode == "La":
         upright = upright.convert("LA")
     if upright.mode.startswith("I;16"):
         return _from_grey16(upright)
+    if image.format == "PPM" and upright.mode == "I":
+        return _grey_to_rgba((np.asarray(upright) >> 8).astype(np.uint8))
     if upright.mode in {"I", "F"}:
         return _from_wide_grey(upright)
     if upright.mode not in _DIRECT:
         upright = upright.convert("RGB")
-    return np.array(upright.convert("RGBA"))
+    return np.array(upright if upright.mode == "RGBA" else upright.convert("RGBA"))
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """Return what puts *image*, which is decoded, upright; None if it is, or if its tags do not say."""
+    if image.format == "TIFF":
+        # Pillow turns it while it decodes.
+        return None
+    try:
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except _TAG_ERRORS:
+        return None
 
 
 def _from_grey16(image: Image.Image) -> NDArray[np.uint8]:

@@ -7,6 +7,7 @@ Mostly the finished picture lies in the file beside its layers and is read alone
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from typing import IO, Any
 
@@ -22,6 +23,9 @@ MAX_COMPOSED_PX = 1 << 24
 
 _MAX_ALLOC_BYTES = 1 << 30
 """What psd-tools may take at a time for one layer or one effect."""
+
+_COMPOSING = threading.Lock()
+"""Held while warnings are errors, which they are then for the whole process: two at a time could not put that back."""
 
 
 class PsdImageFile(ImageFile.ImageFile):
@@ -85,7 +89,7 @@ def _layers_together(file: IO[bytes]) -> tuple[NDArray[np.float32], NDArray[np.f
 
     file.seek(0)
     try:
-        with warnings.catch_warnings():
+        with _COMPOSING, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # Else a layer that cannot be unpacked would be black, and nobody would know.
             warnings.simplefilter("error", PSDDecompressionWarning)

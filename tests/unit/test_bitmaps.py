@@ -46,6 +46,14 @@ def masks(*values: int, size: int = 16) -> bytes:
     return struct.pack(f"<{len(values)}I", *values).ljust(size, b"\0")
 
 
+@pytest.mark.parametrize("top", [1023, 4095, 65535])
+def test_a_dark_grey_of_many_bits_stays_dark(top: int) -> None:
+    """Also where no pixel is bright; as a PNG of 16 bits is read."""
+    for value in (0, top // 300, top // 2, top):
+        content = b"P5 1 1 %d\n" % top + struct.pack(">H", value)
+        assert pixels(content) == [[[value * 255 // top] * 3 + [255]]]
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

@@ -149,6 +149,13 @@ def test_a_gif_that_ends_after_a_frame_has_the_frames_before() -> None:
         assert describe(BytesIO(content + end), 100).frames == 2
 
 
+def test_a_gif_without_a_frame_is_no_picture_like_all_others_without() -> None:
+    """Pillow sees a frame in it, behind the end of the file."""
+    hidden = b"!\xf9\0;" + b"A" * 59 + b"\0" + frame(b"\0\1")
+    with pytest.raises(PictureError, match="cannot_decode: SyntaxError: no frame"):
+        describe(BytesIO(gif(2, hidden)), 100)
+
+
 @given(st.lists(st.tuples(st.integers(6, 200), st.integers(0, 255)), max_size=6), st.integers(0, 200))
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_damaged_gif_gives_a_picture_or_a_reason(changes: list[tuple[int, int]], end: int) -> None:

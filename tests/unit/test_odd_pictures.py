@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from artstore import images
 from artstore.errors import PictureError
 from artstore.images import describe, read_rgba
 from tests.unit.conftest import encoded, picture, png
@@ -50,6 +51,16 @@ def test_a_picture_for_two_eyes_is_one_picture() -> None:
     out = BytesIO()
     picture(8, 8).convert("RGB").save(out, "MPO", save_all=True, append_images=[picture(8, 8).convert("RGB")])
     assert describe(BytesIO(out.getvalue()), 100).frames == 1
+
+
+def test_an_icon_may_hold_a_picture_that_was_lying() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    inner = encoded(picture(1, 8, 4), exif=exif)
+    icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 8, 4, 0, 0, 1, 32, len(inner), 22) + inner
+    facts = describe(BytesIO(icon), 100)
+    assert (facts.width_px, facts.height_px) == (4, 8)
+    assert np.array_equal(read_rgba(BytesIO(icon), 100), read_rgba(BytesIO(inner), 100))
 
 
 def painted(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
@@ -98,3 +109,46 @@ def test_a_huge_icon_is_no_way_in_through_a_painting(tmp_path: Path) -> None:
     with pytest.raises(PictureError) as caught:
         describe(painted(tmp_path / "a.kra", {"mergedimage.png": icon}), 1000)
     assert caught.value.reason == "too_many_pixels"
+
+
+def test_a_finished_picture_of_more_bytes_than_its_pixels_can_need_is_not_unpacked(tmp_path: Path) -> None:
+    path = painted(tmp_path / "a.kra", {"mergedimage.png": bytes(8 * 1000 + (1 << 20) + 1)})
+    with pytest.raises(PictureError) as caught:
+        describe(path, 1000)
+    assert caught.value.reason == "too_many_pixels"
+    with pytest.raises(PictureError, match="cannot_decode"):
+        describe(path, 1001)
+
+
+def test_of_a_long_explanation_the_beginning_is_kept(tmp_path: Path) -> None:
+    """The name of the member differs between its two places, and zipfile says both."""
+    path = painted(tmp_path / "a.ora", {"m" * 1000: png()})
+    content = path.read_bytes()
+    at, end = content.index(b"PK\1\2"), content.index(b"PK\5\6")
+    entry = content[at : at + 28] + struct.pack("<H", 15) + content[at + 30 : at + 46] + b"mergedimage.png"
+    tail = content[end : end + 12] + struct.pack("<I", len(entry)) + content[end + 16 :]
+    path.write_bytes(content[:at] + entry + tail)
+    with pytest.raises(PictureError) as caught:
+        describe(path, 1000)
+    assert caught.value.detail.startswith("BadZipFile: File name in directory")
+    assert len(caught.value.detail) == 300
+
+
+def pages_of(*sides_px: int, last: str) -> bytes:
+    """Black squares, and one of the colour *last* like the one before."""
+    first, *rest = [Image.new("RGB", (side, side)) for side in sides_px]
+    rest.append(Image.new("RGB", (sides_px[-1], sides_px[-1]), last))
+    return encoded(first, "TIFF", save_all=True, append_images=rest)
+
+
+def test_pages_larger_than_the_first_are_hashed_no_further_than_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(images, "MAX_HASHED_PX", 130)
+
+    def hashed(*sides_px: int, last: str) -> str:
+        return describe(BytesIO(pages_of(*sides_px, last=last)), 1000).pixel_hash
+
+    assert hashed(1, 8, last="red") != hashed(1, 8, last="blue")
+    assert hashed(1, 8, 8, last="red") == hashed(1, 8, 8, last="blue")
+    assert hashed(1, 8, 8, last="red") != hashed(1, 8, 8, 8, last="red")

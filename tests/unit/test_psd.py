@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import struct
+import time
 import tracemalloc
+import warnings
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -240,6 +243,26 @@ def test_layers_are_put_together_in_any_colours(mode: str, red: list[int], blue:
     if mode != "LAB":
         # Of what it turns into LAB, psd-tools writes a wrong alpha.
         assert np.abs(rgba[1, [0, 2], 3] - [255, 128]).max() <= 1
+
+
+class Slow(BytesIO):
+    """A document on a slow disk."""
+
+    def read(self, size_bytes: int | None = -1, /) -> bytes:
+        time.sleep(0.002)
+        return super().read(size_bytes)
+
+
+def test_two_documents_at_a_time_leave_the_warnings_of_the_process_alone() -> None:
+    content = saved(layered())
+    read_rgba(BytesIO(content), 100)
+    before = warnings.filters[:]
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(read_rgba, Slow(content), 100)
+        time.sleep(0.01)
+        second = threads.submit(read_rgba, Slow(content), 100)
+    assert np.array_equal(first.result(), second.result())
+    assert warnings.filters == before
 
 
 def test_the_finished_picture_is_taken_where_there_is_one() -> None:

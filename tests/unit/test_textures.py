@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from artstore.errors import PictureError
 from artstore.images import describe, read_rgba
+from tests.unit.conftest import encoded, picture
 
 RED, BLUE = [255, 0, 0, 255], [0, 0, 255, 255]
 
@@ -98,6 +99,9 @@ WORDS = struct.pack("<HH", 0xFC00, 0x001F)
         (dds(b"\x07\x80\x09\x00", (2, 1), LUMINANCE | ALPHA_PIXELS, bits=16, masks=(0xFF, 0, 0, 0xFF00)), [[7, 7, 7, 128], [9, 9, 9, 0]]),
         (dds(b"\x8f\xf0", (2, 1), LUMINANCE | ALPHA_PIXELS, bits=8, masks=(0xF, 0, 0, 0xF0)), [[255, 255, 255, 136], [0, 0, 0, 255]]),
         (dds(struct.pack("<HH", 0xFFFF, 0x8000), (2, 1), LUMINANCE, bits=16, masks=(0xFFFF, 0, 0, 0)), [[255] * 4, [128, 128, 128, 255]]),
+        (dds(b"\x07\x09", (2, 1), LUMINANCE, bits=8, masks=(0xFF000000,) * 3 + (0,)), [[7, 7, 7, 255], [9, 9, 9, 255]]),
+        (dds(b"\x07\x09", (2, 1), LUMINANCE | ALPHA_PIXELS, bits=8, masks=(0xFF, 0, 0, 0xFF000000)), [[7, 7, 7, 255], [9, 9, 9, 255]]),
+        (dds(b"\x07\x80\x09\x00", (2, 1), LUMINANCE | ALPHA_PIXELS, bits=16, masks=(0xFF, 0xFF, 0xFF, 0xFF000000)), [[7, 7, 7, 128], [9, 9, 9, 0]]),
         (dds(b"\x07\xff", (2, 1), ALPHA, bits=8, masks=(0, 0, 0, 0xFF)), [[0, 0, 0, 7], [0, 0, 0, 255]]),
         (dds(bytes([1, 2, 3, 4, 5, 6, 7, 8]).ljust(1024, b"\0") + b"\1\0", (2, 1), PALETTE_8, bits=8), [[5, 6, 7, 8], [1, 2, 3, 4]]),
         *((dx10(number, bytes([255, 0, 0, 255, 0, 0, 255, 9])), [RED, [0, 0, 255, 9]]) for number in (27, 28, 29)),
@@ -112,6 +116,13 @@ WORDS = struct.pack("<HH", 0xFC00, 0x001F)
 )  # fmt: skip
 def test_masks_say_where_colours_are(content: bytes, expected: list[list[int]]) -> None:
     assert row_of(content) == expected
+
+
+@pytest.mark.parametrize("mode", ["L", "LA"])
+def test_greys_that_pillow_wrote_are_read(mode: str) -> None:
+    image = picture().convert("RGBA").convert(mode)
+    pixels = read_rgba(BytesIO(encoded(image, "DDS")), 1000)
+    assert np.array_equal(pixels, np.asarray(image.convert("RGBA")))
 
 
 def test_rows_go_down_and_have_no_padding() -> None:
