@@ -24,6 +24,9 @@ MAX_CHUNKS = 1 << 18
 MAX_DEPTH = 32
 """Groups within groups, where each is drawn on a canvas of its own."""
 
+_SLACK_BYTES = 1024
+"""Pixels that cannot be packed take some bytes more by zlib."""
+
 _OPACITY_FLAG, _GROUPS_FLAG = 1, 2
 _VISIBLE, _BACKGROUND, _REFERENCE = 1, 8, 64
 _OLD_PALETTE, _OLDER_PALETTES, _LAYER, _CEL, _PALETTE, _TILESET = (
@@ -195,6 +198,9 @@ class Reader:
             size_bytes, kind = struct.unpack("<IH", self._exactly(_CHUNK_BYTES))
             if size_bytes < _CHUNK_BYTES:
                 raise ValueError("a chunk is shorter than its own head")
+            if at + size_bytes > end:
+                # Otherwise each of many frames could have the rest of the file read once more.
+                raise ValueError("a chunk ends after its frame")
             if kind == _CEL:
                 self._read_cel(cels, at + size_bytes)
             else:
@@ -289,6 +295,11 @@ class Reader:
         self.sprite.tilesets[number] = Tileset(
             tiles, width_px, height_px, at, end if is_here else 0, bool(flags & 4)
         )
+
+
+def packed(file: IO[bytes], end: int, size_bytes: int) -> bytes:
+    """Read on up to *end*, but no more than *size_bytes* of pixels can honestly be packed to."""
+    return file.read(max(0, min(end - file.tell(), 2 * size_bytes + _SLACK_BYTES)))
 
 
 def inflated(data: bytes, size_bytes: int) -> bytes:

@@ -29,11 +29,12 @@ from artstore.formats.ase_file import (
     Tileset,
     frame_places,
     inflated,
+    packed,
     read_header,
 )
 
-MAX_DRAWN_PX = 1 << 31
-"""Pixels of cels drawn of one file, all frames together: a thousand frames of 512 by 512 with eight full layers."""
+MAX_DRAWN_PX = 1 << 28
+"""Pixels of cels drawn of one file, all frames together: a hundred frames of 512 by 512 with ten full layers."""
 
 _MAX_TILESET_PX = 1 << 25
 """Pixels of a tileset: such as a sheet of 8192 by 4096."""
@@ -225,7 +226,7 @@ class _Painter:
             raise ValueError("a cel is far larger than the canvas")
         self._count(count)
         needed = count * size_bytes
-        data = self._file.read(max(0, cel.end - self._file.tell()))
+        data = packed(self._file, cel.end, needed)
         return np.frombuffer(inflated(data, needed) if cel.kind else _exactly(data, needed), np.uint8)
 
     def _map(
@@ -264,8 +265,10 @@ class _Painter:
             if self._left_tileset_px < 0:
                 raise ValueError("its tilesets are too large")
             self._file.seek(tileset.at)
-            data = self._file.read(max(0, tileset.end - tileset.at))
-            pixels = np.frombuffer(inflated(data, size_px * self._header.pixel_bytes), np.uint8)
+            size_bytes = size_px * self._header.pixel_bytes
+            pixels = np.frombuffer(
+                inflated(packed(self._file, tileset.end, size_bytes), size_bytes), np.uint8
+            )
             shape = (tileset.tiles, tileset.height_px, tileset.width_px, self._header.pixel_bytes)
             self._tiles[number] = pixels.reshape(shape)
         return self._tiles[number]

@@ -2,12 +2,20 @@
 
 librsvg is given bytes that lie nowhere, and so follows no reference out of them: no
 other file is read and nothing is fetched. How deep elements nest, how much entities
-unfold and how often parts are used again is bounded by it and by libxml2.
+unfold and how often parts are used again is bounded by it and by libxml2; how much
+there is, in :mod:`artstore.formats.svg_checks`.
+
+How long it takes is not bounded by librsvg, which cannot be stopped either. So it is
+drawn small first, and refused if that is slow. From one step to the next the time
+grows by 4, with the area; and by 16 at worst, where a filter looks at all pixels
+around each (feMorphology, whose radius grows as well). As measured, what is let
+through takes some 4 s at 2000 by 2000 pixels, and 16 s if it is of that kind.
 """
 
 from __future__ import annotations
 
 import re
+import time
 import zlib
 from collections.abc import Mapping
 from typing import IO, Any
@@ -15,8 +23,8 @@ from xml.parsers import expat
 
 from PIL import Image, ImageFile
 
-MAX_BYTES = 1 << 26
-"""Of the XML, unpacked."""
+from artstore.formats import svg_checks
+from artstore.formats.svg_checks import MAX_BYTES
 
 MOST_PX = 2000
 """Longer side of what is drawn. libvips draws in squares of this size, and for each anew from the beginning."""
@@ -26,6 +34,12 @@ LEAST_PX = 256
 
 _MAX_UNITS = 1e6
 """Wider drawings are refused: libvips reckons in whole numbers, and takes those that are too large for 1."""
+
+_TRIED = ((8, 0.5), (2, 1.0))
+"""What part of its size a drawing is tried at first, and how many seconds that may take."""
+
+_TRIED_WITH_FILTERS = ((64, 0.5), (32, 0.5), (16, 0.5), (8, 0.5), (4, 0.5), (2, 1.0))
+"""With filters, an eighth may take a thousandth of the time, or minutes already."""
 
 _HEAD_BYTES = 1 << 20
 """In which the first element has to begin: comments and declarations may come before it."""
@@ -64,13 +78,17 @@ class SvgImageFile(ImageFile.ImageFile):
         if self.fp is None:
             raise SyntaxError("no file")
         content = _content(self.fp)
-        self._drawing = _drawing(content, _root(content))
+        root = _root(content)
+        self._has_filters = svg_checks.check(content)
+        self._content = content
+        self._drawing, self._scale = _drawing(content, root)
         self._size = (self._drawing.width, self._drawing.height)
         self._mode = "RGBA"
 
     def load(self) -> Any:  # Pillow's PixelAccess, which has no public name
         """Draw it, once. Raises OSError, saying why it cannot be drawn."""
         if self._im is None:
+            _refuse_slow(self._content, self._scale, has_filters=self._has_filters)
             self.im = Image.frombytes("RGBA", self._size, _drawn(self._drawing)).im
         return Image.Image.load(self)
 
@@ -115,8 +133,8 @@ def _root(content: bytes) -> Mapping[str, str]:
             parser.Parse(content[at : at + _STEP_BYTES])
             if found:
                 break
-    except expat.ExpatError as error:
-        # What is wrong after the first element is for librsvg to say.
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        # The latter two of encodings. What is wrong after the first element is said when all is looked through.
         if not found:
             raise SyntaxError(f"no XML: {error}") from error
     name, attributes = found[0] if found else ("", {})
@@ -125,8 +143,8 @@ def _root(content: bytes) -> Mapping[str, str]:
     return attributes
 
 
-def _drawing(content: bytes, root: Mapping[str, str]) -> Any:
-    """Return an image of libvips, not drawn yet, at the size that it shall have. Raises OSError if there is none."""
+def _drawing(content: bytes, root: Mapping[str, str]) -> tuple[Any, float]:
+    """Return an image of libvips, not drawn yet, at the size that it shall have, and its scale. Raises OSError if there is none."""
     lengths = " ".join(root.get(name, "") for name in ("width", "height", "viewBox"))
     if any(float(number) > _MAX_UNITS for number in _NUMBER.findall(lengths)):
         raise OSError(f"a drawing of more than {_MAX_UNITS:g} units")
@@ -138,7 +156,23 @@ def _drawing(content: bytes, root: Mapping[str, str]) -> Any:
     drawing = own if scale == 1.0 else _loaded(content, scale)
     if max(drawing.width, drawing.height) > 2 * MOST_PX:
         raise OSError(f"a drawing that becomes {drawing.width}x{drawing.height} pixels")
-    return drawing
+    return drawing, scale
+
+
+def _refuse_slow(content: bytes, scale: float, *, has_filters: bool) -> None:
+    """Draw it small, then larger. Raises OSError as soon as that takes too long."""
+    for part, most_s in _TRIED_WITH_FILTERS if has_filters else _TRIED:
+        try:
+            small = _loaded(content, scale / part)
+        except OSError:
+            # So narrow that less than a pixel is left of it.
+            continue
+        began = time.monotonic()
+        _drawn(small)
+        if time.monotonic() - began > most_s:
+            raise OSError("drawing it would take too long")
+        # It has a tree of its own, which shall not be there beside the next.
+        del small
 
 
 def _loaded(content: bytes, scale: float) -> Any:

@@ -26,7 +26,10 @@ _MAX_VERSION = 99
 """GIMP reads what is older than itself. From 100 on it is CinePaint's XCF, which only begins alike."""
 
 _BAND_PX = 1 << 22
-"""Pixels drawn at a time, of all sheets together: 64 MiB of floats."""
+"""Pixels drawn at a time, of all sheets together, if the picture is not so wide that a row of tiles has more."""
+
+_MOST_BAND_PX = 1 << 24
+"""Of all sheets together, 16 bytes each: 256 MiB. Laying layers takes some of it once more, for a while."""
 
 
 def accepts(prefix: bytes) -> bool:
@@ -83,6 +86,8 @@ def _drawn(picture: Picture, size: tuple[int, int]) -> Image.Image:
     # A group has a sheet of its own, and fading one needs what was there before.
     sheets = 1 + 2 * max((layer.depth() for layer in picture.layers), default=0)
     rows = max(TILE_PX, _BAND_PX // (width_px * sheets) // TILE_PX * TILE_PX)
+    if width_px * min(rows, height_px) * sheets > _MOST_BAND_PX:
+        raise ValueError(f"it is too wide for groups as deep as its own: {width_px} pixels, {sheets} sheets")
     for top in range(0, height_px, rows):
         window = _Window(picture, (0, top, width_px, min(top + rows, height_px)))
         sheet = window.fresh()

@@ -23,8 +23,8 @@ from artstore.formats.gimp_colours import Floats, Space
 
 TILE_PX = 64
 
-MAX_TILES = 1 << 20
-"""Tiles drawn of one picture, all layers together: 4 gigapixels, such as 250 layers of 4096 by 4096."""
+MAX_TILES = 1 << 18
+"""Tiles drawn of one picture, all layers together: a gigapixel, such as 64 layers of 4096 by 4096."""
 
 MAX_REREADS = 4
 """A file's tiles may be unpacked this often in all. An honest file's are once, or twice at the seams of bands; without

@@ -443,11 +443,12 @@ SPRITE = [layer(), cel(0, flat(RED, 9, 9))]
         (ase([[tileset(0, TILES, count=1 << 30), layer(2), tilemap(0, np.array([[1]]))]], (9, 9)), "too large"),
         (ase([[layer(), cel(0, flat(RED), size=(65535, 65535))]], (9, 9)), "early"),
         (ase([[layer(), cel(0, flat(RED), (0, -32000), size=(65535, 65535))]], (9, 9)), "far larger"),
-        (ase([[old_palette([(0, [[1, 2, 3]])])[:-1]]], (9, 9)), "early"),
+        (ase([[chunk(4, old_palette([(0, [[1, 2, 3]])])[6:-1])]], (9, 9)), "early"),
+        (ase([[struct.pack("<IH", 7, 0x2020)], SPRITE], (9, 9)), "after its frame"),
     ],
     ids=[
         "cut off", "short cel", "short plain cel", "cel kind", "short chunk", "deep", "tile bits", "few tiles",
-        "large tileset", "wide cel", "large cel", "short palette",
+        "large tileset", "wide cel", "large cel", "short palette", "long chunk",
     ],
 )  # fmt: skip
 def test_what_is_broken_says_what_is_wrong(content: bytes, words: str) -> None:
@@ -482,6 +483,33 @@ def test_the_same_large_cel_in_many_frames_is_refused_in_the_end(monkeypatch: py
     assert seen(content, 3)[49][49] == RED
     with pytest.raises(PictureError, match="too many pixels"):
         describe(BytesIO(content), LIMIT_PX)
+
+
+def test_a_gigapixel_of_linked_cels_is_refused() -> None:
+    # Nearly all of the cel is above the canvas, but has to be unpacked; 64 times it is 2**28 pixels.
+    cels = [cel(0, np.zeros((32769, 127, 1), np.uint8), (0, -32768))]
+    content = ase([[layer(), *cels]] + [[linked(0, 0, (0, -32768))]] * 69, (1, 1), pixel_bytes=1)
+    with pytest.raises(PictureError, match="too many pixels"):
+        describe(BytesIO(content), LIMIT_PX)
+
+
+def test_frames_that_each_claim_the_rest_of_the_file_are_not_read() -> None:
+    frames, rest = 50, 1000
+    whole = struct.unpack("<I", ase([[]], (1, 1))[:4])[0] + (frames - 1) * 22 + 6 + rest
+    claims = [[struct.pack("<IH", whole - 144 - 22 * number, 0x2004)] for number in range(frames)]
+    with pytest.raises(PictureError, match="after its frame"):
+        read_rgba(BytesIO(ase(claims, (1, 1)) + bytes(rest)), LIMIT_PX)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_no_more_of_a_cel_is_read_than_its_pixels_can_take(*, packed: bool) -> None:
+    one = cel(0, flat(RED), packed=packed)
+    content = ase([[layer(), chunk(0x2005, one[6:] + bytes(1 << 23))]], (1, 1))
+    tracemalloc.start()
+    assert seen(content) == [[RED]]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 def damaged(content: bytes, rng: np.random.Generator) -> bytes:

@@ -17,6 +17,7 @@ from PIL import Image
 from artstore.errors import PictureError
 from artstore.formats import xcf_runs
 from artstore.formats.xcf import XcfImageFile
+from artstore.formats.xcf_tiles import XcfFile
 from artstore.images import DECODER_ERRORS, describe, is_picture_name, read_rgba
 from tests.xcfs import Layer, Pixels, colours, number, prop, runs, xcf
 
@@ -534,6 +535,25 @@ def test_too_many_layers_or_properties_are_refused() -> None:
         shown(head + struct.pack(">I", len(head)) * 20_000)
     with pytest.raises(PictureError, match="too many properties"):
         shown(xcf([], (1, 1), more=prop(99) * ((1 << 20) + 1)))
+
+
+def test_wide_pictures_have_fewer_groups_within_each_other() -> None:
+    groups = [Layer(flat(CLEAR), group=True, path=[0] * depth) for depth in range(1, 9)]
+    tracemalloc.start()
+    with pytest.raises(PictureError, match="too wide"):
+        shown(xcf([*groups, Layer(flat(RED), path=[0] * 9)], (100_000, 64)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000_000
+    assert seen(xcf([*groups, Layer(flat(RED), path=[0] * 9)], (10_000, 1)))[0][0] == RED
+
+
+def test_tiles_are_counted_and_ten_large_layers_have_few() -> None:
+    file = XcfFile(BytesIO(), 11)
+    for _ in range(10):
+        file.count_tiles(64 * 64)
+    with pytest.raises(ValueError, match="too many tiles"):
+        file.count_tiles(1 << 18)
 
 
 def damaged(content: bytes, rng: np.random.Generator) -> bytes:
