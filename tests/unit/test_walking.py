@@ -140,7 +140,9 @@ def test_a_page_that_an_error_of_ours_cost_is_followed_by_the_next(spider: OgaSp
 
 def test_an_update_goes_on_where_another_listing_came_by_the_new_works_first(settings: Settings) -> None:
     """Each reads its first page, then, if anything on it is new, its second."""
-    spider = OgaSpider(Query.from_arguments({"query": "of; OF", "art_type": "all", "mode": "update"}, BASE), settings)
+    spider = OgaSpider(
+        Query.from_arguments({"query": "of; OF", "art_type": "all", "mode": "update"}, BASE), settings
+    )
     spider.crawler = SimpleNamespace(stats=Stats(), settings={})  # type: ignore[assignment]
     one, other = start(spider)
     spider._walked = {request.cb_kwargs["listing"] for request in (one, other)}  # noqa: SLF001 - as by an earlier crawl
