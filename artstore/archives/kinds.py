@@ -55,6 +55,9 @@ PACKINGS = frozenset({"gz", "bz2", "xz", "zst"})
 _PART = re.compile(r"\.[0-9]{3}$")
 """What ends the name of one part of an archive that was cut in several, as in ``art.7z.001``."""
 
+LARGE_BYTES = 1 << 20
+"""Of a packed tar that it is worth a thread to unpack ahead."""
+
 HEAD_BYTES = 512
 """Enough to know an archive by."""
 
@@ -92,7 +95,10 @@ def open_archive(name: str, path: Path, budget: Budget) -> ArchiveReader:
             shown = archive_kind("", unpacked.read(HEAD_BYTES))
             is_tar = shown == "tar" or (shown is None and _promised(name) == "tar")
         unpacked = Unpacked(path, kind, budget)
-        return TarReader(Ahead(unpacked)) if is_tar else PackedReader(_inner_name(name), unpacked)
+        if not is_tar:
+            return PackedReader(_inner_name(name), unpacked)
+        is_large = path.stat().st_size > LARGE_BYTES
+        return TarReader(Ahead(unpacked) if is_large else unpacked)
     return _open_zip(path, budget) if kind == "zip" else _open_by_tool(kind, path, budget)
 
 

@@ -8,6 +8,7 @@ import random
 import re
 import struct
 import tarfile
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -25,6 +26,7 @@ from artstore.archives import (
     Member,
     archive_kind,
     is_archive_name,
+    kinds,
     open_archive,
     sevenzip,
     tools,
@@ -161,6 +163,20 @@ def test_every_kind_gives_its_files(kind: str, tmp_path: Path) -> None:
 def test_a_packed_tar_whose_checksum_is_another_says_so(tmp_path: Path) -> None:
     content = PACKERS["gz"](tarred(MEMBERS))
     assert reason("a.tar.gz", content[:-8] + bytes(4) + content[-4:], tmp_path) == "bad_archive"
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_a_large_packed_tar_is_read_ahead_and_comes_to_the_same(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kinds, "LARGE_BYTES", 0)
+    members = {f"{number}.png": random.Random(number).randbytes(50_000) for number in range(20)}
+    content = PACKERS[kind](tarred(members))
+    assert read(f"a.tar.{kind}", content, tmp_path) == (members, {})
+    before = threading.active_count()
+    with pytest.raises(ArchiveError):
+        read(f"a.tar.{kind}", content[: len(content) // 2], tmp_path)
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("kind", PACKERS)
