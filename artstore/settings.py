@@ -69,11 +69,12 @@ class Settings:
     max_picture_px: int = _setting(100_000_000, "Pictures of more pixels are not decoded.")
     max_archive_bytes: int = _setting(4096 * MIB, "Unpacked bytes of one archive, counted while reading.")
     max_member_bytes: int = _setting(512 * MIB, "Unpacked bytes of one member of an archive.")
-    max_archive_members: int = _setting(100_000, "Members of one archive.")
+    max_archive_members: int = _setting(100_000, "Members of one archive, with those of the archives in it.")
     max_archive_depth: int = _setting(3, "Archives in archives; 1 looks into none.")
     max_archive_s: float = _setting(600.0, "Seconds that unpacking one archive may take.")
     max_examine_bytes: int = _setting(
-        4096 * MIB, "Memory of each process that unpacks and decodes; what needs more is recorded (on Linux)."
+        4096 * MIB,
+        "Memory of each process that unpacks and decodes, 300 MB or more; what needs more is recorded (on Linux).",
     )
     max_archive_ratio: int = _setting(1000, "Unpacked bytes per packed byte of one archive, from 1 MiB on.")
 
@@ -136,6 +137,10 @@ def folder_name(embedder: str) -> str:
     return embedder.replace(":", "-")
 
 
+LEAST = {"max_examine_bytes": 300_000_000}
+"""What a process takes before it has read anything, and some room."""
+
+
 def _typed(name: str, value: Any, kind: type) -> Any:
     try:
         typed = _flag(value) if kind is bool else kind(value)
@@ -143,7 +148,7 @@ def _typed(name: str, value: Any, kind: type) -> Any:
         raise UsageError(
             f"{PREFIX}{name.upper()}={value!r} is not a value of type {kind.__name__}; see docs/settings.md"
         ) from None
-    if (kind is int and typed < 1) or (kind is float and not 0 <= typed <= MAX_DAYS):
+    if (kind is int and typed < LEAST.get(name, 1)) or (kind is float and not 0 <= typed <= MAX_DAYS):
         raise UsageError(f"{PREFIX}{name.upper()}={value!r} is out of range; see docs/settings.md")
     return typed
 

@@ -89,7 +89,14 @@ def test_every_setting_says_what_it_is_for() -> None:
         assert setting.metadata["help"].endswith("."), setting.name
 
 
-@pytest.mark.parametrize("name", ["decode_threads", "max_member_bytes", "works_per_page"])
+def test_a_process_gets_enough_memory_to_begin() -> None:
+    with pytest.raises(UsageError, match="OGA_MAX_EXAMINE_BYTES=100000000 is out of range"):
+        Settings().override(max_examine_bytes=100_000_000)
+
+
+@pytest.mark.parametrize(
+    "name", ["decode_threads", "max_member_bytes", "works_per_page", "max_examine_bytes"]
+)
 def test_a_limit_of_nothing_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=f"OGA_{name.upper()}=.*out of range"):
         Settings().override(**{name: 0})
