@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from artstore.catalog import Catalog
+from artstore.errors import PictureError
+from artstore.images import describe
 from artstore.models import FileLink, FoundImage, PictureFacts, Work
 from artstore.settings import Settings
 
@@ -93,3 +95,18 @@ def record(catalog: Catalog, work: Work) -> int:
 def rows(catalog: Catalog, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
     """Return what *sql* selects."""
     return [tuple(row) for row in catalog.execute(sql, parameters)]
+
+
+def assert_damage_is_told(
+    sample: bytes, changes: list[tuple[int, int]], end: int, most_frames: int = 1
+) -> None:
+    """Of *sample*, with other bytes at the places of *changes* and cut at *end*, comes a picture or a reason."""
+    content = bytearray(sample)
+    for place, value in changes:
+        content[place % len(content)] = value
+    try:
+        facts = describe(BytesIO(bytes(content[: end or None])), 100_000)
+    except PictureError as error:
+        assert error.reason in {"cannot_decode", "too_many_pixels"}  # noqa: PT017
+    else:
+        assert 1 <= facts.frames <= most_frames
