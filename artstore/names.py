@@ -41,6 +41,10 @@ MOST_GAPS = 3
 """So many times as many numbers as frames there may be from the first to the last."""
 
 _UNSAFE = re.compile(r'[<>:"|?*\\/\x00-\x1f\x7f]|^\.{1,2}$|[. ]$')
+_USUAL = re.compile(
+    r"(?!aux|co[mn]|lpt|nul|prn)[a-z0-9_][a-z0-9_ +()-]{0,99}\.[a-z0-9]{1,9}", re.ASCII | re.IGNORECASE
+)
+"""Safe at one look, and what nearly all files of an archive are called."""
 _RESERVED = re.compile(r"^(?=(con|prn|aux|nul|(com|lpt)[\d¹²³]|conin\$|conout\$) *(\.|$))", re.IGNORECASE)
 _MARKED = re.compile(r"~[0-9a-f]{10}(\.[^.]*)?$")
 _IGNORABLE = re.compile(
@@ -132,6 +136,8 @@ def _decoded(segment: str) -> str:
 @lru_cache(maxsize=1024)
 def _safe(name: str) -> str:
     """Return one part of a path as a safe one. Remembered: many files lie in one folder."""
+    if _USUAL.fullmatch(name):
+        return name
     text = name.encode("utf-8", errors="replace").decode()
     clean = _RESERVED.sub("_", _UNSAFE.sub("_", unicodedata.normalize("NFC", text)) or "_")
     short = len(clean.encode()) <= MAX_NAME_BYTES

@@ -32,12 +32,16 @@ else:
 XZ_MEMORY_BYTES = 1 << 28
 """How far back an xz may look: four times what its highest level takes. Those of zst may no farther than 128 MiB."""
 
-_PIECE_BYTES = 1 << 15
+_PIECE_BYTES = 1 << 17
 
-_AHEAD_BYTES = 1 << 17
+_AHEAD_BYTES = 1 << 18
+"""The more at once, the fewer turns the threads take; more than this gains nothing."""
+
+_END_BYTES = 1 << 15
+"""Of a file, its end."""
 
 _LAST_BYTES = 512
-"""Asked for at once near the end of a file: where a checksum is wrong, what was unpacked with it is lost."""
+"""Asked for at once near the end: where a checksum is wrong, what was unpacked with it is lost."""
 
 _MAGIC = {
     "gz": (b"\x1f\x8b\x08",),
@@ -207,12 +211,20 @@ class Unpacked:
     def _decompressed(self, frame: _Frame, size: int) -> bytes:
         piece = b""
         if was_waiting := frame.needs_input:
-            piece = self._file.read(_PIECE_BYTES)
-            self._most_bytes = _LAST_BYTES if len(piece) < _PIECE_BYTES else sys.maxsize
+            piece = self._piece()
+            self._most_bytes = _LAST_BYTES if len(piece) <= _END_BYTES else sys.maxsize
         data = frame.decompress(piece, min(size, self._most_bytes))
         if was_waiting and not (piece or data or frame.eof):
             raise EOFError("it ends too early")
         return data
+
+    def _piece(self) -> bytes:
+        """Return what is to be unpacked next; the end of the file for itself."""
+        piece = self._file.read(_PIECE_BYTES)
+        if not _END_BYTES < len(piece) < _PIECE_BYTES:
+            return piece
+        self._file.seek(-_END_BYTES, os.SEEK_CUR)
+        return piece[:-_END_BYTES]
 
     def _goes_on(self, frame: _Frame) -> bool:
         """Say whether another frame follows *frame*, which is at its end, and begin it."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
 from io import BufferedReader
@@ -30,6 +31,10 @@ _HELD = {
     8: ("out_of_memory", "unpacking it takes more memory than it may"),
 }
 """How a program ends that was held to a limit -> reason and detail."""
+
+
+PIPE_BYTES = 1 << 20
+"""What a program may unpack before anybody reads it. Usual are 64 KiB."""
 
 
 @contextmanager
@@ -59,6 +64,7 @@ class Output:
         self._budget = budget
         self._running = ExitStack()
         self.process = self._running.enter_context(running(words, budget.limits))
+        _widen(cast(BufferedReader, self.process.stdout))
 
     def read(self, size: int) -> bytes:
         """Return *size* bytes, fewer at the end.
@@ -92,6 +98,13 @@ class Output:
 
     def __exit__(self, *exc_info: object) -> None:
         self._running.close()
+
+
+def _widen(pipe: BufferedReader) -> None:
+    """Let *pipe* hold :data:`PIPE_BYTES`, on Linux and as long as this user's pipes do not hold too many."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(PermissionError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 class Converted(Output):
