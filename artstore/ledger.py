@@ -39,7 +39,7 @@ class EmbedderRow:
         if self.fingerprint != fingerprint:
             raise Mismatch(
                 f"the features of {self.name} here were made with {self.fingerprint}, not with {fingerprint}, "
-                f"and cannot be compared; give the same --weights, or: {self.start_over}"
+                f"and cannot be compared; give the same --weights and --precision, or: {self.start_over}"
             )
 
 
@@ -50,6 +50,8 @@ class Waiting:
     image_id: int
     path: str
     pixel_hash: str
+    size_px: int
+    """Width by height, of a frame."""
 
 
 class Ledger:
@@ -120,7 +122,10 @@ class Ledger:
         """Return what is needed to embed *image_ids*; those deleted meanwhile are left out."""
         marks = ", ".join("?" * len(image_ids))
         found = self.catalog.execute(
-            f"SELECT image_id, path, pixel_hash FROM images WHERE image_id IN ({marks}) ORDER BY image_id",
+            f"""
+            SELECT image_id, path, pixel_hash, width_px * height_px AS size_px FROM images
+            WHERE image_id IN ({marks}) ORDER BY image_id
+            """,
             image_ids,
         )
         return [Waiting(**row) for row in found]

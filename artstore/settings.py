@@ -62,9 +62,17 @@ class Settings:
     weights_dir: Path = _setting(
         Path("~/.keras/models"), "Where downloaded weights are kept; $KERAS_HOME/models where that is set."
     )
+    precision: str = _setting(
+        "auto",
+        "The numbers that networks compute in: float32, bfloat16, or auto: those of the features that there are, else bfloat16 where it is faster.",
+    )
+    embed_processes: int = _setting(
+        0, "Processes that embed beside each other; 0: one for each core that there is memory for."
+    )
+    low_memory: bool = _setting(False, "Embed in one process, a few pictures at a time, in less than 2 GB.")  # noqa: FBT003
     index: str = _setting("hnsw:", "Where vectors are searched: hnsw: or exact:.")
     decode_threads: int = _setting(
-        2, "Pictures that are decoded at a time: in processes while crawling, in threads while embedding."
+        2, "Processes that look for pictures while crawling, and threads that prepare pictures for a GPU."
     )
     max_picture_px: int = _setting(100_000_000, "Pictures of more pixels are not decoded.")
     max_archive_bytes: int = _setting(4096 * MIB, "Unpacked bytes of one archive, counted while reading.")
@@ -137,8 +145,12 @@ def folder_name(embedder: str) -> str:
     return embedder.replace(":", "-")
 
 
-LEAST = {"max_examine_bytes": 300_000_000}
-"""What a process takes before it has read anything, and some room."""
+LEAST = {
+    # What a process takes before it has read anything, and some room.
+    "max_examine_bytes": 300_000_000,
+    "embed_processes": 0,
+}
+"""Of those numbers that may not be 1, or may be less."""
 
 
 def _typed(name: str, value: Any, kind: type) -> Any:

@@ -6,6 +6,7 @@ import argparse
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from artstore.catalog import Catalog
@@ -20,7 +21,9 @@ from artstore.settings import Settings
 from artstore.vectors import index_kind
 from embedder.drain import drain, known_ledger, open_ledger, waiting_pictures
 from embedder.indexing import index_claimed, update_index
-from embedder.registry import check_name, open_embedder
+from embedder.precision import PRECISIONS
+from embedder.registry import as_made, check
+from embedder.workers import open_embedding
 
 EXAMPLES = """\
 examples:
@@ -48,6 +51,17 @@ def parser() -> argparse.ArgumentParser:
     )
     words.add_argument(
         "--weights", metavar="PATH", help="a weights file, or imagenet (default); random only for tests"
+    )
+    words.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="the numbers that networks compute in (default: auto, the faster that the features here allow)",
+    )
+    words.add_argument(
+        "--low-memory",
+        action="store_true",
+        default=None,
+        help="embed in one process, a few pictures at a time, in less than 2 GB",
     )
     words.add_argument("--limit", type=number, metavar="N", help="embed at most N pictures now")
     words.add_argument("--rebuild-index", action="store_true", help="make the index anew from the features")
@@ -82,9 +96,14 @@ def main(argv: Sequence[str]) -> int:
     if words.name and not words.add:
         parsing.error("--name says what to call the folder of --add, which is missing")
     settings = Settings.load(
-        data_dir=words.data_dir, embedder=words.embedder, weights=words.weights, index=words.index
+        data_dir=words.data_dir,
+        embedder=words.embedder,
+        weights=words.weights,
+        index=words.index,
+        precision=words.precision,
+        low_memory=words.low_memory,
     )
-    check_name(settings.embedder)
+    check(settings)
     index_kind(settings.index)
     if words.add:
         return _add_and_embed(words.add, settings, words)
@@ -124,14 +143,15 @@ def _embed(catalog: Catalog, settings: Settings, words: argparse.Namespace) -> i
         return 0
     # A network takes seconds and gigabytes: it is loaded only if something waits for it.
     if ledger is None or waiting_pictures(ledger, words.limit):
-        embedder = open_embedder(settings)
-        ledger = open_ledger(catalog, embedder)
-        waiting = waiting_pictures(ledger, words.limit)
-        with progress(len(waiting), f"embed ({embedder.name})", "picture") as bar:
-            for step in drain(ledger, embedder, waiting, settings):
-                embedded += step.embedded
-                failed += step.failed
-                bar.update(step.embedded + step.failed)
+        known = ledger.embedder.fingerprint if ledger else ""
+        with closing(open_embedding(as_made(settings, known))) as embedding:
+            ledger = open_ledger(catalog, embedding)
+            waiting = waiting_pictures(ledger, words.limit)
+            with progress(len(waiting), f"embed ({embedding.name})", "picture") as bar:
+                for step in drain(ledger, embedding, waiting, settings):
+                    embedded += step.embedded
+                    failed += step.failed
+                    bar.update(step.embedded + step.failed)
     _index(ledger, settings, rebuild=words.rebuild_index)
     talk(f"{embedded} pictures embedded by {settings.embedder}, {failed} failures{_hint(failed)}")
     return 0

@@ -39,6 +39,7 @@ class ColourEmbedder:
     name = "colour"
     dim = 3 * GRID * GRID + LEVELS**3 + EDGE_GRID * EDGE_GRID * DIRECTIONS + GRID * GRID
     batch_size = 256
+    on_gpu = False
     fingerprint = "colour-1"
 
     def __init__(self, max_px: int) -> None:

@@ -1,37 +1,28 @@
 """Work through the pictures that have no features yet: the queue is the catalog's question.
 
-Pictures are prepared in threads, a bounded number ahead of the network; each
-batch is on disk before the catalog says so, and a kill costs the batch in hand.
+Each batch is on disk before the catalog says so, and a kill costs those in hand.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from artstore.catalog import Catalog
 from artstore.errors import PictureError
-from artstore.features import FeatureWriter, unit
+from artstore.features import FeatureWriter
 from artstore.ledger import PAGE, Ledger, Waiting, embedders
 from artstore.models import Failure, Stage
 from artstore.settings import Settings
-from embedder.protocol import Embedder
-from embedder.registry import fingerprint
+from embedder.protocol import Answer, Embedding
+from embedder.registry import as_made, fingerprint
+from embedder.workers import LARGE_PX
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-LOOKAHEAD_BATCHES = 3
-"""Prepared pictures kept ready, in batches: enough that a slow picture does not stall the network, and little memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +40,14 @@ def known_ledger(catalog: Catalog, settings: Settings) -> Ledger | None:
     """
     for known in embedders(catalog):
         if known.name == settings.embedder:
-            known.check(fingerprint(settings))
+            known.check(fingerprint(as_made(settings, known.fingerprint)))
             return Ledger(catalog, known)
     return None
 
 
-def open_ledger(catalog: Catalog, embedder: Embedder) -> Ledger:
-    """Return *embedder*'s ledger. Raises :class:`~artstore.errors.Mismatch` if its features were made otherwise."""
-    return Ledger.register(catalog, embedder.name, embedder.dim, embedder.fingerprint)
+def open_ledger(catalog: Catalog, embedding: Embedding) -> Ledger:
+    """Return *embedding*'s ledger. Raises :class:`~artstore.errors.Mismatch` if its features were made otherwise."""
+    return Ledger.register(catalog, embedding.name, embedding.dim, embedding.fingerprint)
 
 
 def waiting_pictures(ledger: Ledger, limit: int | None = None) -> list[int]:
@@ -65,18 +56,20 @@ def waiting_pictures(ledger: Ledger, limit: int | None = None) -> list[int]:
     return ledger.waiting()[:limit]
 
 
-def drain(ledger: Ledger, embedder: Embedder, image_ids: Sequence[int], settings: Settings) -> Iterator[Step]:
+def drain(
+    ledger: Ledger, embedding: Embedding, image_ids: Sequence[int], settings: Settings
+) -> Iterator[Step]:
     """Embed *image_ids*, yielding after each batch. May be stopped, or killed, at any time.
 
     A picture that cannot be read, or gives no finite vector, is recorded and
     passed over. Raises :class:`~artstore.errors.Busy` if another process embeds
     with this embedder.
     """
-    folder = settings.features_dir(embedder.name)
-    with FeatureWriter(folder, embedder.dim, ledger.rows) as writer:
+    folder = settings.features_dir(embedding.name)
+    with FeatureWriter(folder, embedding.dim, ledger.rows) as writer:
         pictures = (picture for page in _batches(image_ids, PAGE) for picture in _still_waiting(page, ledger))
-        for batch in _batches(_prepared(pictures, embedder, settings), embedder.batch_size):
-            yield _embed(batch, ledger, embedder, writer)
+        for batch, answers in embedding.answers(_batches_of(pictures, embedding.batch_size)):
+            yield _write(batch, answers, ledger, writer)
 
 
 def _still_waiting(image_ids: Sequence[int], ledger: Ledger) -> list[Waiting]:
@@ -85,51 +78,37 @@ def _still_waiting(image_ids: Sequence[int], ledger: Ledger) -> list[Waiting]:
     return ledger.details(sorted(set(image_ids).difference(done.tolist())))
 
 
-def _prepared(
-    pictures: Iterable[Waiting], embedder: Embedder, settings: Settings
-) -> Iterator[tuple[Waiting, NDArray[Any] | PictureError]]:
-    """Yield *pictures* in order, each with what the embedder wants of it or with why it cannot be had."""
-
-    def prepare(picture: Waiting) -> NDArray[Any] | PictureError:
-        try:
-            return embedder.prepare(settings.data_dir / picture.path)
-        except PictureError as error:
-            return error
-
-    pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
-    submitted = ((picture, pool.submit(prepare, picture)) for picture in pictures)
-    ahead = deque(islice(submitted, LOOKAHEAD_BATCHES * embedder.batch_size))
-    try:
-        while ahead:
-            picture, prepared = ahead.popleft()
-            ahead.extend(islice(submitted, 1))
-            yield picture, prepared.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _batches_of(pictures: Iterable[Waiting], size: int) -> Iterator[list[Waiting]]:
+    """Yield *pictures* in batches of *size*, but each large one for itself."""
+    batch: list[Waiting] = []
+    for picture in pictures:
+        if picture.size_px > LARGE_PX:
+            yield [picture]
+        else:
+            batch.append(picture)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
-def _embed(
-    batch: Sequence[tuple[Waiting, NDArray[Any] | PictureError]],
-    ledger: Ledger,
-    embedder: Embedder,
-    writer: FeatureWriter,
+def _write(
+    batch: Sequence[Waiting], answers: Sequence[Answer], ledger: Ledger, writer: FeatureWriter
 ) -> Step:
-    """Embed what could be prepared; write features first, then the catalog."""
+    """Write features first, then the catalog."""
     failures = [
-        _failure(picture, embedder, found.reason, found.detail)
-        for picture, found in batch
-        if isinstance(found, PictureError)
+        Failure(Stage.EMBED, _subject(picture, ledger.embedder.name), answer.reason, answer.detail)
+        for picture, answer in zip(batch, answers, strict=True)
+        if isinstance(answer, PictureError)
     ]
-    ready = [(picture, found) for picture, found in batch if not isinstance(found, PictureError)]
-    done: list[tuple[Waiting, int]] = []
-    if ready:
-        vectors = unit(embedder.embed(np.stack([found for _, found in ready])))
-        good = np.flatnonzero(np.isfinite(vectors).all(axis=1)).tolist()
-        done = [(ready[i][0], row) for i, row in zip(good, writer.append(vectors[good]), strict=True)]
-        failures += [
-            _failure(ready[i][0], embedder, "no_direction", "the network's answer is zero or not finite")
-            for i in sorted(set(range(len(ready))).difference(good))
-        ]
+    good = [
+        (picture, answer)
+        for picture, answer in zip(batch, answers, strict=True)
+        if not isinstance(answer, PictureError)
+    ]
+    vectors = np.array([vector for _, vector in good], np.float32).reshape(-1, writer.dim)
+    done = [(picture, row) for (picture, _), row in zip(good, writer.append(vectors), strict=True)]
     _record(ledger, done, failures)
     return Step(len(done), len(failures))
 
@@ -144,16 +123,12 @@ def _record(ledger: Ledger, done: Sequence[tuple[Waiting, int]], failures: Seque
             ledger.catalog.record_failure(failure)
 
 
-def _failure(picture: Waiting, embedder: Embedder, reason: str, detail: str) -> Failure:
-    return Failure(Stage.EMBED, _subject(picture, embedder.name), reason, detail)
-
-
 def _subject(picture: Waiting, embedder: str) -> str:
     """Return what failed: one embedder may fail where another succeeds."""
     return f"{picture.path} by {embedder}"
 
 
-def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def _batches(items: Iterable[int], size: int) -> Iterator[list[int]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch

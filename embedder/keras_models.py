@@ -11,10 +11,10 @@ import os
 import re
 import sys
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -25,15 +25,22 @@ from numpy.typing import NDArray
 
 from artstore.errors import UsageError
 from artstore.settings import Settings
-from embedder import preparation
+from embedder import precision, preparation
 from embedder.errors import MissingTensorFlow, MissingWeights
-from embedder.weights import CHECK_WEIGHTS, vgg16_weights, weights_name
+from embedder.stored_weights import Rows, parts, read_weights
+from embedder.weights import check_file, vgg16_weights, weights_name
 
 IMAGENET = "imagenet"
 RANDOM = "random"
 
-BATCH_SIZE = 32
-"""On two cores, larger batches gained next to nothing and cost memory."""
+BATCH_SIZE = 16
+"""On one core, twice as many gained a thirtieth and cost 300 MB."""
+
+SMALL_BATCH_SIZE = 4
+"""Where memory is short."""
+
+GPU_BATCH_SIZE = 256
+"""To begin with: it is halved until the GPU's memory takes it."""
 
 RANDOM_SEED = 16
 
@@ -49,6 +56,10 @@ _SIDES = {
 """Input sides, in pixels, of the applications that do not use 224."""
 
 
+_GAIN = frozenset({"VGG16", "VGG19"})
+"""Those that were seen to be faster in bfloat16 where the processor is: others have little to multiply."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """An embedder before its network is loaded."""
@@ -62,20 +73,29 @@ class Recipe:
 class KerasEmbedder:
     """A network with its preparation; loading it takes seconds and its weights' size in memory."""
 
-    batch_size = BATCH_SIZE
-
-    def __init__(self, recipe: Recipe, settings: Settings) -> None:
+    def __init__(self, recipe: Recipe, settings: Settings, threads: int | None = None) -> None:
         # First of all: weights that are not there are told before anything slow begins.
-        self.fingerprint = fingerprint_of(recipe, settings)
+        weights = _weights_name(settings.weights)
         keras = import_keras()
+        gpus = _gpus()
+        if not gpus and threads:
+            _use_threads(threads)
+        computed_in = _precision(recipe, settings, gpus)
+        if computed_in == precision.BFLOAT16 and not settings.low_memory:
+            # Weights are kept a second time, as matrix units want them: a tenth faster. In float32 that gains nothing.
+            os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
+        self.fingerprint = _fingerprint(weights, recipe, computed_in)
+        self.on_gpu = bool(gpus)
+        self.batch_size = GPU_BATCH_SIZE if gpus else SMALL_BATCH_SIZE if settings.low_memory else BATCH_SIZE
         self.name = recipe.name
         self._prepare = recipe.prepare
         self._max_px = settings.max_picture_px
         self._side = _SIDES.get(recipe.application, 224)
         module = _application_module(keras, recipe.application)
-        network = _load(keras, module, recipe.application, self._side, settings)
+        with _computing_in(keras, computed_in):
+            network = _load(keras, module, recipe.application, self._side, settings)
         self.dim = int(network.output_shape[-1])
-        self._run = _compiled(network, module.preprocess_input)
+        self._run = _halving(_compiled(network, module.preprocess_input))
 
     def prepare(self, source: Path) -> NDArray[np.uint8]:
         """Return RGB of shape (s, s, 3)."""
@@ -83,7 +103,7 @@ class KerasEmbedder:
 
     def embed(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """Return the features, shape (n, d)."""
-        return np.asarray(self._run(batch), np.float32)
+        return self._run(batch)
 
 
 def import_keras() -> ModuleType:
@@ -146,6 +166,44 @@ def _application_module(keras: ModuleType, application: str) -> ModuleType:
     return import_module(builders[application].__module__)
 
 
+def _gpus() -> list[Any]:
+    import tensorflow as tf
+
+    return list(tf.config.list_physical_devices("GPU"))
+
+
+def _use_threads(count: int) -> None:
+    """Compute in *count* threads; only before anything was computed in this process."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(count)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def _precision(recipe: Recipe, settings: Settings, gpus: Sequence[Any]) -> str:
+    if settings.precision != precision.AUTO:
+        return settings.precision
+    if gpus:
+        import tensorflow as tf
+
+        details = tf.config.experimental.get_device_details(gpus[0])
+        return precision.of_gpu(details.get("compute_capability"))
+    return precision.of_processor() if recipe.application in _GAIN else precision.FLOAT32
+
+
+@contextmanager
+def _computing_in(keras: ModuleType, computed_in: str) -> Iterator[None]:
+    """Let the networks that are built here keep their weights, and compute, in that precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(computed_in)
+    try:
+        # Random numbers, which are written over, would cost memory that TensorFlow never gives back.
+        with keras.utils.custom_object_scope({"glorot_uniform": keras.initializers.Zeros}):
+            yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def _load(keras: ModuleType, module: ModuleType, application: str, side: int, settings: Settings) -> Any:
     is_vgg16 = application == "VGG16"
     weights = settings.weights
@@ -160,7 +218,7 @@ def _load(keras: ModuleType, module: ModuleType, application: str, side: int, se
         if weights == RANDOM:
             _randomise(network)
         else:
-            _read_weights(network, Path(weights))
+            read_weights(network, Path(weights), _fill)
     if is_vgg16:
         return keras.Model(network.input, network.get_layer("fc2").output)
     return keras.Model(network.input, keras.layers.GlobalAveragePooling2D()(network.output))
@@ -178,25 +236,33 @@ def _downloaded(build: Callable[..., Any], options: dict[str, Any], application:
         ) from error
 
 
-def _read_weights(network: Any, path: Path) -> None:
-    try:
-        with warnings.catch_warnings():
-            # Of parts that the file lacks Keras only warns, and leaves them random.
-            warnings.simplefilter("error", UserWarning)
-            network.load_weights(path)
-    except (OSError, ValueError, KeyError, TypeError, UserWarning) as error:
-        why = str(error).partition(". ")[0].rstrip(".")
-        raise MissingWeights(f"{path} holds no weights for this network ({why}): {CHECK_WEIGHTS}") from error
-
-
 def _randomise(network: Any) -> None:
     """Give every kernel He-normal numbers from a fixed seed: the cost of the real network, and none of its sense."""
     random = np.random.default_rng(RANDOM_SEED)
     for layer in network.layers:
-        if len(values := layer.get_weights()) and values[0].ndim >= 2:
-            fan_in = int(np.prod(values[0].shape[:-1]))
-            kernel = random.standard_normal(values[0].shape, np.float32) * np.float32(np.sqrt(2 / fan_in))
-            layer.set_weights([kernel, *values[1:]])
+        if layer.weights and len(shape := tuple(layer.weights[0].shape)) >= 2:
+            deviation = np.float32(np.sqrt(2 / int(np.prod(shape[:-1]))))
+            _fill(layer.weights[0], partial(_normal, random, shape, deviation))
+
+
+def _normal(
+    random: np.random.Generator, shape: tuple[int, ...], deviation: np.float32, start: int, end: int
+) -> NDArray[np.float32]:
+    return random.standard_normal((end - start, *shape[1:]), np.float32) * deviation
+
+
+def _fill(variable: Any, rows: Rows) -> None:
+    """Let *variable* be what *rows* gives, part by part, rounded to its precision."""
+    import tensorflow as tf
+
+    numbers = variable.value
+    for start, end in parts(variable):
+        part = np.asarray(rows(start, end)).astype(numbers.dtype.as_numpy_dtype)
+        tf.raw_ops.ResourceStridedSliceAssign(
+            ref=numbers.handle, begin=[start], end=[end], strides=[1], value=part
+        )
+    # A variable that was written to in parts is otherwise copied whenever it is read: at every picture.
+    tf.raw_ops.DisableCopyOnRead(resource=numbers.handle)
 
 
 def _compiled(network: Any, preprocess: Callable[[Any], Any]) -> Callable[[NDArray[Any]], Any]:
@@ -207,9 +273,30 @@ def _compiled(network: Any, preprocess: Callable[[Any], Any]) -> Callable[[NDArr
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])  # type: ignore[untyped-decorator]
     def run(batch: Any) -> Any:
         # In float32 and inside the graph: preprocessing that writes over its input cannot reach the caller's array.
-        return network(preprocess(tf.cast(batch, tf.float32)), training=False)
+        return tf.cast(network(preprocess(tf.cast(batch, tf.float32)), training=False), tf.float32)
 
     return run  # type: ignore[no-any-return]
+
+
+def _halving(run: Callable[[NDArray[Any]], Any]) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
+    """Return *run* for batches that the memory of a GPU may not take: it gets half as many until it does."""
+    import tensorflow as tf
+
+    most = GPU_BATCH_SIZE
+
+    def run_in_parts(batch: NDArray[Any]) -> NDArray[np.float32]:
+        nonlocal most
+        while True:
+            try:
+                found = [run(batch[start : start + most]) for start in range(0, len(batch), most)]
+            except tf.errors.ResourceExhaustedError:
+                if most == 1:
+                    raise
+                most = max(1, min(most, len(batch)) // 2)
+            else:
+                return np.concatenate([np.asarray(part, np.float32) for part in found])
+
+    return run_in_parts
 
 
 def _weights_name(weights: str) -> str:
@@ -219,8 +306,26 @@ def _weights_name(weights: str) -> str:
 
 
 def fingerprint_of(recipe: Recipe, settings: Settings) -> str:
-    """Return the fingerprint without loading the network. Raises :class:`~embedder.errors.MissingWeights`."""
-    return f"{_weights_name(settings.weights)}, {recipe.preparation_version}, float32"
+    """Return the fingerprint without loading the network; the precision that *settings* name is none but ``auto``.
+
+    Raises :class:`~embedder.errors.MissingWeights`.
+    """
+    return _fingerprint(_weights_name(settings.weights), recipe, settings.precision)
+
+
+def _fingerprint(weights: str, recipe: Recipe, computed_in: str) -> str:
+    return f"{weights}, {recipe.preparation_version}, {computed_in}"
+
+
+def fetch_weights(recipe: Recipe, settings: Settings) -> None:
+    """See that the weights are here, as far as that is possible without Keras: those of VGG16 are downloaded.
+
+    Raises :class:`~embedder.errors.MissingWeights`.
+    """
+    if settings.weights == IMAGENET and recipe.application == "VGG16":
+        vgg16_weights(settings.weights_dir)
+    elif settings.weights not in {IMAGENET, RANDOM}:
+        check_file(Path(settings.weights))
 
 
 def recipe_for(name: str) -> Recipe:

@@ -64,6 +64,12 @@ def file_hash(path: Path) -> str:
         raise MissingWeights(f"no weights at {path} ({error.strerror}): {CHECK_WEIGHTS}") from error
 
 
+def check_file(path: Path) -> None:
+    """Raise :class:`~embedder.errors.MissingWeights` unless there is a file at *path*."""
+    if not path.is_file():
+        raise MissingWeights(f"no weights at {path}: {CHECK_WEIGHTS}")
+
+
 def weights_name(path: Path) -> str:
     """Return what to call the weights at *path*: by their content, since files move and are renamed."""
     digest = file_hash(path)

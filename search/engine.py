@@ -27,7 +27,7 @@ from artstore.licences import find_licences
 from artstore.settings import Settings
 from artstore.vectors import NOBODY, VectorIndex, open_index
 from embedder.protocol import Embedder
-from embedder.registry import fingerprint, open_embedder
+from embedder.registry import as_made, fingerprint, open_embedder
 from search.hits import Hit
 
 logger = logging.getLogger(__name__)
@@ -135,7 +135,8 @@ class Engine:
 
     @property
     def _network_settings(self) -> Settings:
-        return self._settings.override(embedder=self.embedder_name)
+        settings = self._settings.override(embedder=self.embedder_name)
+        return as_made(settings, self._ledger.embedder.fingerprint)
 
     @cached_property
     def _features(self) -> FeatureReader:

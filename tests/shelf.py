@@ -22,6 +22,7 @@ from artstore.models import FileLink, StoredFile, Work
 from artstore.places import Places
 from artstore.settings import Settings
 from artstore.unpack import find_images
+from embedder.batches import Here
 from embedder.drain import drain, open_ledger, waiting_pictures
 from embedder.indexing import update_index
 from tests.replica.art import Artist
@@ -123,8 +124,9 @@ def _store(file: ReplicaFile, path: str, catalog: Catalog, settings: Settings) -
 def embed_all(settings: Settings, embedder: Embedder, indexes: Sequence[str] = ("hnsw:",)) -> None:
     """Embed what waits and bring *indexes* up to date, in this process."""
     with Catalog(settings.catalog_path) as catalog:
-        ledger = open_ledger(catalog, embedder)
-        for _ in drain(ledger, embedder, waiting_pictures(ledger), settings):
+        here = Here(embedder, settings.data_dir)
+        ledger = open_ledger(catalog, here)
+        for _ in drain(ledger, here, waiting_pictures(ledger), settings):
             pass
         for uri in indexes:
             for _ in update_index(ledger, settings.override(index=uri)):

@@ -61,9 +61,9 @@ class Command(ScrapyCrawl):
             settings = house_settings(self.settings)
             Query.from_arguments(opts.spargs, settings.site_url)
             if settings.embed:
-                from embedder.registry import check_name
+                from embedder.registry import check
 
-                check_name(settings.embedder)
+                check(settings)
             if settings.browser or settings.chromium:
                 check_browser(settings.chromium)
             Catalog(settings.catalog_path).close()

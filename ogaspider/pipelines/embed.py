@@ -18,7 +18,7 @@ from ogaspider.settings import house_settings
 # What embeds is loaded by the crawls that embed.
 if TYPE_CHECKING:
     from artstore.ledger import Ledger
-    from embedder.protocol import Embedder
+    from embedder.protocol import Embedding
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class EmbedPipeline:
         self._crawler = crawler
         self._settings = house_settings(crawler.settings)
         self._ending = Ending(crawler)
-        self._embedder: Embedder | None = None
+        self._embedding: Embedding | None = None
         self._waiting = 0
         self._running: asyncio.Task[None] | None = None
         self._given_up = False
@@ -57,7 +57,7 @@ class EmbedPipeline:
         """Start embedding once a batch waits and nothing is running."""
         if isinstance(item, ArtItem):
             self._waiting += sum(len(findings.images) for findings in item.findings.values())
-        enough = self._embedder.batch_size if self._embedder else 1
+        enough = self._embedding.batch_size if self._embedding else 1
         if not self._given_up and self._waiting >= enough and (self._running is None or self._running.done()):
             self._waiting = 0
             self._running = asyncio.create_task(self._in_thread(finish=False))
@@ -69,6 +69,8 @@ class EmbedPipeline:
             await self._running
         if not self._given_up:
             await self._in_thread(finish=True)
+        if self._embedding:
+            await asyncio.to_thread(self._embedding.close)
 
     @property
     def _interrupted(self) -> bool:
@@ -92,21 +94,22 @@ class EmbedPipeline:
         with Catalog(self._settings.catalog_path) as catalog:
             ledger = known_ledger(catalog, self._settings)
             if not self._interrupted and (ledger is None or waiting_pictures(ledger)):
-                ledger = self._drain(catalog)
+                ledger = self._drain(catalog, ledger.embedder.fingerprint if ledger else "")
             if finish and ledger:
                 for _ in update_index(ledger, self._settings):
                     pass
 
-    def _drain(self, catalog: Catalog) -> Ledger:
+    def _drain(self, catalog: Catalog, known: str) -> Ledger:
         from embedder.drain import drain, open_ledger, waiting_pictures
-        from embedder.registry import open_embedder
+        from embedder.registry import as_made
+        from embedder.workers import open_embedding
 
-        self._embedder = self._embedder or open_embedder(self._settings)
-        ledger = open_ledger(catalog, self._embedder)
+        self._embedding = self._embedding or open_embedding(as_made(self._settings, known))
+        ledger = open_ledger(catalog, self._embedding)
         done = 0
-        for step in drain(ledger, self._embedder, waiting_pictures(ledger), self._settings):
+        for step in drain(ledger, self._embedding, waiting_pictures(ledger), self._settings):
             done += step.embedded
             if self._interrupted:
                 break
-        logger.info("%d pictures embedded by %s", done, self._embedder.name)
+        logger.info("%d pictures embedded by %s", done, self._embedding.name)
         return ledger

@@ -19,6 +19,7 @@ from artstore.catalog import Catalog
 from artstore.errors import NotReady
 from artstore.library import Library
 from artstore.settings import Settings
+from embedder.batches import Here
 from embedder.colour import ColourEmbedder
 from embedder.drain import Step, drain, open_ledger, waiting_pictures
 from search import Engine
@@ -155,7 +156,7 @@ def test_forgetting_an_embedder_that_was_never_there_is_told(data: Path) -> None
 
 
 def test_nothing_is_forgotten_while_another_process_embeds(data: Path, tmp_path: Path) -> None:
-    settings, colour = Settings(data_dir=data), ColourEmbedder(1_000_000)
+    settings, colour = Settings(data_dir=data), Here(ColourEmbedder(1_000_000), data)
     shelf.catalog_folder(shelf.save_noise(tmp_path / "noise", 10), settings)
     with Catalog(settings.catalog_path) as catalog:
         ledger = open_ledger(catalog, colour)
@@ -298,6 +299,7 @@ class OtherWeights:
     dim = 1280
     batch_size = 8
     fingerprint = "weights 0123456789abcdef, sprite-1, float32"
+    on_gpu = False
 
     def prepare(self, source: Path) -> NDArray[Any]:
         return np.frombuffer(source.read_bytes()[-self.dim // 8 :], np.uint8)

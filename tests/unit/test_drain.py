@@ -1,6 +1,5 @@
 """Draining the queue: each picture once, each failure kept, every step repeatable."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +15,16 @@ from artstore.errors import Busy, Mismatch
 from artstore.features import FeatureReader, rows_path, unit
 from artstore.ledger import Ledger
 from artstore.settings import Settings
+from embedder.batches import Here
 from embedder.colour import ColourEmbedder
-from embedder.drain import LOOKAHEAD_BATCHES, Step, drain, open_ledger, waiting_pictures
+from embedder.drain import Step, drain, open_ledger, waiting_pictures
 from embedder.protocol import Embedder
+from embedder.workers import LARGE_PX
 from tests import shelf
 
 Vectors = NDArray[np.float32]
+
+MAX_PX = 100_000_000
 
 
 @dataclass
@@ -32,24 +35,18 @@ class Probe:
     dim: int = 3 * 64
     batch_size: int = 8
     fingerprint: str = "probe-1"
+    on_gpu: bool = False
     answers: dict[str, float] = field(default_factory=dict)
     """What the vector of a file name is multiplied with: nan, inf, 0."""
     prepared: list[str] = field(default_factory=list)
-    embedded: int = 0
-    most_ahead: int = 0
     batches: list[int] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def prepare(self, source: Path) -> Vectors:
-        rgba = images.read_rgba(source, 1_000_000)[:8, :8, :3]
-        with self._lock:
-            self.prepared.append(source.name)
-            self.most_ahead = max(self.most_ahead, len(self.prepared) - self.embedded)
+        rgba = images.read_rgba(source, MAX_PX)[:8, :8, :3]
+        self.prepared.append(source.name)
         return (rgba.reshape(-1) + np.float32(1)) * np.float32(self.answers.get(source.name, 1.0))
 
     def embed(self, batch: Vectors) -> Vectors:
-        with self._lock:
-            self.embedded += len(batch)
         self.batches.append(len(batch))
         return batch
 
@@ -77,8 +74,9 @@ def catalog(settings: Settings, noise: Path) -> Iterator[Catalog]:
 def drained(
     catalog: Catalog, embedder: Embedder, settings: Settings, limit: int | None = None
 ) -> tuple[Ledger, Step]:
-    ledger = open_ledger(catalog, embedder)
-    steps = list(drain(ledger, embedder, waiting_pictures(ledger, limit), settings))
+    here = Here(embedder, settings.data_dir)
+    ledger = open_ledger(catalog, here)
+    steps = list(drain(ledger, here, waiting_pictures(ledger, limit), settings))
     return ledger, Step(sum(step.embedded for step in steps), sum(step.failed for step in steps))
 
 
@@ -90,7 +88,7 @@ def failures(catalog: Catalog) -> dict[str, tuple[str, int]]:
     }
 
 
-def rows_on_disk(settings: Settings, embedder: Embedder) -> int:
+def rows_on_disk(settings: Settings, embedder: Embedder | Here) -> int:
     size_bytes = rows_path(settings.features_dir(embedder.name), embedder.dim).stat().st_size
     assert size_bytes % (2 * embedder.dim) == 0
     return size_bytes // (2 * embedder.dim)
@@ -130,7 +128,7 @@ def test_draining_twice_is_draining_once(catalog: Catalog, settings: Settings) -
 def test_a_list_of_pictures_that_has_grown_old_is_not_embedded_again(
     catalog: Catalog, settings: Settings
 ) -> None:
-    embedder = Probe()
+    embedder = Here(Probe(), settings.data_dir)
     ledger = open_ledger(catalog, embedder)
     waiting = waiting_pictures(ledger)
     list(drain(ledger, embedder, waiting[:20], settings))
@@ -247,7 +245,7 @@ def test_a_limit_is_kept_and_the_next_run_goes_on(catalog: Catalog, settings: Se
 
 
 def test_stopping_between_batches_loses_nothing(catalog: Catalog, settings: Settings) -> None:
-    embedder = Probe()
+    embedder = Here(Probe(), settings.data_dir)
     ledger = open_ledger(catalog, embedder)
     steps = drain(ledger, embedder, waiting_pictures(ledger), settings)
     assert next(steps) == Step(8, 0)
@@ -271,19 +269,19 @@ def test_rows_that_a_crash_left_without_a_name_are_written_over(catalog: Catalog
         assert float(found[name] @ expected) > 0.999
 
 
-def test_pictures_are_prepared_ahead_but_never_many(tmp_path: Path, settings: Settings) -> None:
-    shelf.catalog_folder(shelf.save_noise(tmp_path / "many", 200, side_px=8), settings)
+def test_pictures_go_together_but_a_large_one_goes_alone(tmp_path: Path, settings: Settings) -> None:
+    folder = shelf.save_noise(tmp_path / "many", 20, side_px=8)
+    Image.new("1", (1 << 12, LARGE_PX // (1 << 12) + 1), 1).save(folder / "noise-0005 large.png")
+    shelf.catalog_folder(folder, settings)
     embedder = Probe()
     with Catalog(settings.catalog_path) as catalog:
         _, step = drained(catalog, embedder, settings)
-    assert step == Step(200, 0)
-    assert set(embedder.batches) == {8}
-    # Those that wait, and the batch in hand.
-    assert embedder.most_ahead <= (LOOKAHEAD_BATCHES + 1) * embedder.batch_size
+    assert step == Step(21, 0)
+    assert sorted(embedder.batches) == [1, 4, 8, 8]
 
 
 def test_a_second_process_at_the_same_features_is_told_so(catalog: Catalog, settings: Settings) -> None:
-    embedder = Probe()
+    embedder = Here(Probe(), settings.data_dir)
     ledger = open_ledger(catalog, embedder)
     steps = drain(ledger, embedder, waiting_pictures(ledger), settings)
     next(steps)
@@ -295,9 +293,9 @@ def test_a_second_process_at_the_same_features_is_told_so(catalog: Catalog, sett
 def test_features_of_other_weights_are_never_mixed_in(catalog: Catalog, settings: Settings) -> None:
     drained(catalog, Probe(), settings)
     with pytest.raises(Mismatch, match="--forget probe"):
-        open_ledger(catalog, Probe(fingerprint="probe-2"))
+        open_ledger(catalog, Here(Probe(fingerprint="probe-2"), settings.data_dir))
     with pytest.raises(Mismatch):
-        open_ledger(catalog, Probe(dim=3))
+        open_ledger(catalog, Here(Probe(dim=3), settings.data_dir))
 
 
 def test_two_embedders_do_not_disturb_each_other(catalog: Catalog, settings: Settings) -> None:

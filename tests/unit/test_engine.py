@@ -15,6 +15,7 @@ from artstore.errors import Mismatch, NotReady, UsageError
 from artstore.features import FeatureReader, unit
 from artstore.ledger import Ledger, find_embedder
 from artstore.settings import Settings
+from embedder.batches import Here
 from embedder.colour import ColourEmbedder
 from embedder.drain import drain, open_ledger, waiting_pictures
 from embedder.indexing import update_index
@@ -215,9 +216,9 @@ def test_what_is_not_ready_names_the_command(settings: Settings, site_data: Path
         with pytest.raises(NotReady, match="python -m embedder --embedder colour"):
             engine.image(a_picture(site_data))
     with Catalog(settings.catalog_path) as catalog:
-        ledger = open_ledger(catalog, COLOUR)
-        waiting = waiting_pictures(ledger, 5)
-        list(drain(ledger, COLOUR, waiting, settings))
+        here = Here(COLOUR, settings.data_dir)
+        ledger = open_ledger(catalog, here)
+        list(drain(ledger, here, waiting_pictures(ledger, 5), settings))
         with Engine(settings) as engine, pytest.raises(NotReady, match="the index hnsw:colour is empty"):
             engine.image(a_picture(site_data))
         list(update_index(ledger, settings))

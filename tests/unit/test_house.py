@@ -104,14 +104,14 @@ def names_in(node: ast.ImportFrom) -> set[str]:
     return {alias.name for alias in node.names}
 
 
-def test_tensorflow_is_told_to_be_quiet_by_setdefault_and_nothing_else() -> None:
+def test_tensorflow_is_told_how_to_run_by_setdefault_and_nothing_else() -> None:
     tree = tree_of("embedder/keras_models.py")
     uses = [
         ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Name | ast.Call)
     ]
     environ = [use for use in uses if use.endswith("environ")]
     setdefault = [use for use in uses if use.endswith("environ.setdefault")]
-    assert len(environ) == len(setdefault) <= 1
+    assert len(environ) == len(setdefault) <= 2
 
 
 def test_nothing_catches_everything() -> None:
