@@ -70,7 +70,10 @@ class Settings:
         0, "Processes that embed beside each other; 0: one for each core that there is memory for."
     )
     low_memory: bool = _setting(False, "Embed in one process, a few pictures at a time, in less than 2 GB.")  # noqa: FBT003
-    index: str = _setting("hnsw:", "Where vectors are searched: hnsw: or exact:.")
+    index: str = _setting(
+        "hnsw:",
+        "Where vectors are searched: hnsw:, faiss: or exact:; hnsw:128 holds so many numbers of each.",
+    )
     decode_threads: int = _setting(
         2, "Processes that look for pictures while crawling, and threads that prepare pictures for a GPU."
     )

@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="first look for pictures in all files again, unpacking them anew",
     )
-    words.add_argument("--index", metavar="URI", help="hnsw: (default) or exact:")
+    words.add_argument("--index", metavar="URI", help="hnsw: (default), faiss: or exact:")
     words.add_argument(
         "--name", metavar="TITLE", help="with --add: what to call the work (default: like the folder)"
     )

@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
         "--embedder", metavar="NAME", help="whose vectors to ask (default: whichever are there)"
     )
     looks.add_argument("--weights", metavar="PATH", help="the weights that were given to the embedder")
-    looks.add_argument("--index", metavar="URI", help="hnsw: (default) or exact:")
+    looks.add_argument("--index", metavar="URI", help="hnsw: (default), faiss: or exact:")
     questions = words.add_subparsers(dest="question", required=True, metavar="QUESTION")
     image = questions.add_parser("image", parents=[shared, looks], help="pictures that look like a file")
     image.add_argument("path", type=Path, metavar="PATH", help="a picture")

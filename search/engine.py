@@ -170,8 +170,7 @@ class Engine:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return *candidates*, shape (m,), and their distances from the full vectors, nearest first."""
         ids, rows = self._ledger.rows_of(candidates)
-        # float16 rows are not quite of unit length; their direction is what was stored.
-        distances = np.maximum(1.0 - unit(self._features.read(rows)) @ question[0], 0.0)
+        distances = self._features.distances(question[0], rows)
         order = np.lexsort((ids, distances))
         return ids[order], distances[order]
 

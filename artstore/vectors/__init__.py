@@ -10,26 +10,44 @@ only a page for people turns a distance into a percentage.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from artstore.errors import UsageError
 from artstore.vectors.exact import ExactIndex
-from artstore.vectors.hnsw import HnswIndex
+from artstore.vectors.hnsw import NUMBERS, HnswIndex
+from artstore.vectors.place import Place
 from artstore.vectors.protocol import NOBODY, Neighbours, VectorIndex
+from artstore.vectors.rabitq import CODED_NUMBERS, RabitqIndex
 
 __all__ = ["NOBODY", "Neighbours", "VectorIndex", "index_kind", "open_index"]
 
-_KINDS: dict[str, Callable[[Path, int, str, bool], VectorIndex]] = {"hnsw": HnswIndex, "exact": ExactIndex}
+# What each scheme opens, and how many numbers of a vector it holds unless the URI says; 0: always all.
+_KINDS: dict[str, tuple[Any, int]] = {
+    "hnsw": (HnswIndex, NUMBERS),
+    "exact": (ExactIndex, 0),
+    "faiss": (RabitqIndex, CODED_NUMBERS),
+}
 
 
 def index_kind(uri: str) -> str:
-    """Return the scheme of *uri*. Raises :class:`~artstore.errors.UsageError` for one that is not known."""
-    kind = uri.partition(":")[0]
+    """Return the scheme of *uri*: ``hnsw:``, or ``hnsw:128`` with the numbers to hold of each vector.
+
+    Raises :class:`~artstore.errors.UsageError` for one that is not known, and for a number that cannot be.
+    """
+    kind, _, numbers = uri.partition(":")
     if kind not in _KINDS:
         raise UsageError(
             f"no index is called {uri!r}; there are {', '.join(f'{known}:' for known in _KINDS)}"
         )
+    usual = _KINDS[kind][1]
+    if numbers and not (
+        usual and numbers.isascii() and numbers.isdigit() and int(numbers) % 8 == 0 < int(numbers)
+    ):
+        told = (
+            f"; the numbers to hold of each vector are a multiple of 8, as in {kind}:{usual}" if usual else ""
+        )
+        raise UsageError(f"{uri!r} is no index{told}")
     return kind
 
 
@@ -38,6 +56,12 @@ def open_index(uri: str, path: Path, dim: int, embedder: str, *, fresh: bool = F
 
     A *fresh* one is empty whatever lies there, and replaces it when it is saved.
     Raises :class:`~artstore.errors.Mismatch` if the files were made for another
-    *dim* or *embedder*, or are damaged.
+    *dim*, *embedder* or *uri*, or are damaged, and
+    :class:`~artstore.errors.NotReady` if a library that it needs is not installed.
     """
-    return _KINDS[index_kind(uri)](path, dim, embedder, fresh)
+    kind = index_kind(uri)
+    opened, usual = _KINDS[kind]
+    numbers = uri.partition(":")[2]
+    place = Place(path, dim, embedder, uri, int(numbers) if numbers else usual)
+    index: VectorIndex = opened(place, fresh=fresh)
+    return index

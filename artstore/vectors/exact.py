@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Collection
-from pathlib import Path
+from collections.abc import Collection, Iterable
 from typing import Self
 from zipfile import BadZipFile
 
@@ -13,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artstore.blobs import replacing
-from artstore.errors import Mismatch, WrongShape
+from artstore.errors import WrongShape
+from artstore.vectors.place import Place
 from artstore.vectors.protocol import Neighbours, check_pairs, check_question, nearest
 
 # What zipfile and numpy raise on a broken .npz.
@@ -23,10 +23,10 @@ _DAMAGES = (OSError, ValueError, LookupError, EOFError, RuntimeError, BadZipFile
 class ExactIndex:
     """All vectors in memory, as one matrix. Saved as one ``.exact.npz``."""
 
-    def __init__(self, path: Path, dim: int, embedder: str, fresh: bool) -> None:  # noqa: FBT001 - see open_index
-        self.dim = dim
-        self._embedder = embedder
-        self._path = path.with_name(path.name + ".exact.npz")
+    def __init__(self, place: Place, *, fresh: bool) -> None:
+        self.dim = place.dim
+        self._place = place
+        self._path = place.stem.with_name(place.stem.name + ".exact.npz")
         # Replaced, never changed in place: a thread that is asking keeps the pair it took.
         self._held: tuple[NDArray[np.int64], NDArray[np.float32]] = self._empty() if fresh else self._loaded()
 
@@ -36,6 +36,15 @@ class ExactIndex:
     def ids(self) -> NDArray[np.int64]:
         """Return the ids held, ascending."""
         return np.sort(self._held[0])
+
+    def learn(self, sample: Iterable[NDArray[np.float32]], count: int) -> None:  # noqa: ARG002 - of the protocol
+        """Learn nothing: vectors are kept whole."""
+        if len(self):
+            raise ValueError("only an empty index can learn")
+
+    def outgrown(self, count: int) -> bool:  # noqa: ARG002 - of the protocol
+        """Say no."""
+        return False
 
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Add or replace."""
@@ -65,7 +74,7 @@ class ExactIndex:
         """Write the file anew."""
         ids, vectors = self._held
         with replacing(self._path) as file:
-            np.savez(file, ids=ids, vectors=vectors, embedder=np.array(self._embedder))
+            np.savez(file, ids=ids, vectors=vectors, embedder=np.array(self._place.embedder))
 
     def __enter__(self) -> Self:
         return self
@@ -85,16 +94,11 @@ class ExactIndex:
             with self._path.open("rb") as file, np.load(file) as saved:
                 ids, vectors, embedder = saved["ids"], saved["vectors"], str(saved["embedder"])
         except _DAMAGES as error:
-            raise self._refusal(f"is damaged ({error})") from error
-        if embedder != self._embedder or vectors.shape[1:] != (self.dim,):
-            raise self._refusal(f"was made for {embedder} {vectors.shape[1:]}")
+            raise self._place.refusal(self._path, f"is damaged ({error})") from error
+        if embedder != self._place.embedder or vectors.shape[1:] != (self.dim,):
+            raise self._place.refusal(self._path, f"was made for {embedder} {vectors.shape[1:]}")
         try:
             check_pairs(ids, vectors, self.dim)
         except WrongShape as error:
-            raise self._refusal(f"is damaged ({error})") from error
+            raise self._place.refusal(self._path, f"is damaged ({error})") from error
         return ids, vectors
-
-    def _refusal(self, why: str) -> Mismatch:
-        return Mismatch(
-            f"{self._path} {why}; run `python -m embedder --embedder {self._embedder} --rebuild-index`"
-        )

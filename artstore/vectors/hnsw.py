@@ -1,22 +1,19 @@
-"""Approximate nearest neighbours by hnswlib: a graph in memory, and a manifest beside its file.
+"""Approximate nearest neighbours by hnswlib: a graph in memory over reduced vectors.
 
 The method is Malkov and Yashunin, "Efficient and robust approximate nearest
 neighbor search using Hierarchical Navigable Small World graphs" (2016).
 hnswlib loads a file of another dimension or metric without a word and answers
 nonsense, and forgets nothing when it is told to; the manifest holds what it
-does not: dimension, embedder, count and removed ids.
+does not: dimension, embedder, count, removed ids, and the reducer's file.
 """
 
 from __future__ import annotations
 
 import errno
-import glob
-import hashlib
-import json
 import os
-import secrets
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,38 +21,68 @@ import hnswlib
 import numpy as np
 from numpy.typing import NDArray
 
-from artstore.blobs import replacing
-from artstore.errors import Mismatch
-from artstore.vectors.protocol import NOBODY, Neighbours, check_pairs, check_question, nearest
+from artstore.vectors.graph_file import GraphFile, common, members
+from artstore.vectors.place import Place, SavedFiles
+from artstore.vectors.protocol import Neighbours, check_pairs, check_question, nearest, nobody
+from artstore.vectors.reducer import GROWTH, Reducer, reduction_pays
+from artstore.vectors.sharing import Sharing
 
-FORMAT = 1
+NUMBERS = 64
+"""Of each vector, unless the URI says otherwise: 46 MB for 100,000 of them, and of the true ten 0.999 are among 200 candidates."""
 LINKS = 16
 """M: 16 held 0.998 recall with re-ranking in our trials, at little memory."""
 BUILD_BREADTH = 200
-"""ef_construction; the library's own default."""
+"""ef_construction, the library's own default: 100 takes half the time, but then twice as many copies of one picture
+do not find themselves."""
 BREADTH = 128
 """ef: candidates kept while asking; 0.999 to 1.000 of the true ten on 4096-d vectors."""
 NOISE = 2e-5
 """Length of what is added to each vector in the graph: equal ones would link to each other alone and cut it into
 pieces. Of 3000 vectors among ten that came 300 times each, nearly half did not find themselves; with it all but 0.2 %."""
-SCAN_LIMIT = 20_000
-"""So many allowed ids are compared one by one faster than the graph can be filtered."""
+SCAN_LIMIT = 50_000
+"""So many allowed ids are compared one by one as fast as the graph finds enough of them among the others."""
+SCANNED_AT_ONCE = 50_000
+"""Vectors, which take 13 MB at 64 numbers."""
+MARGIN = 1.5
+"""How many more than the allowed share asks for are taken from the graph, since near ones are rarely allowed evenly."""
+ADDED_AT_ONCE = 500
+"""Vectors; whoever asks meanwhile waits for no more than these."""
+WORN_SHARE = 0.5
+"""Of removed ids in a graph: they cost memory, and time with each question."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """What is on disk of a graph."""
+
+    file: GraphFile
+    changed: set[int]
+    """Ids that were added or replaced since."""
 
 
 class HnswIndex:
-    """A graph in memory, saved as ``<stem>.hnsw.json`` and the data file that it names."""
+    """A graph in memory, saved as ``<stem>.hnsw.json`` and the data files that it names.
 
-    def __init__(self, path: Path, dim: int, embedder: str, fresh: bool) -> None:  # noqa: FBT001 - see open_index
-        self.dim = dim
-        self._embedder = embedder
-        self._manifest = path.with_name(path.name + ".hnsw.json")
+    From a few thousand vectors on it holds them reduced: its distances are those of the
+    reduced vectors, and serve to choose candidates.
+    """
+
+    def __init__(self, place: Place, *, fresh: bool) -> None:
+        self.dim = place.dim
+        self._numbers = place.numbers
+        self._files = SavedFiles(place, "hnsw")
+        self._reducer: Reducer | None = None
+        self._learned_of = 0
         self._removed: set[int] = set()
+        self._saved: _Saved | None = None
         # The ids as one array, made when first asked for: listing a million takes hnswlib a while.
         self._held: NDArray[np.int64] | None = None
         self._ef = BREADTH
-        self._lock = threading.Lock()
+        self._ef_lock = threading.Lock()
+        # hnswlib may not be asked while something is added.
+        self._sharing = Sharing()
         # hnswlib has no type information; what is called of it returns arrays, ints or None.
-        self._graph: Any = self._empty() if fresh or not self._manifest.exists() else self._loaded()
+        self._graph: Any = self._empty() if fresh or not self._files.exist else self._files.load(self._loaded)
         self._graph.set_ef(self._ef)
 
     def __len__(self) -> int:
@@ -63,83 +90,79 @@ class HnswIndex:
 
     def ids(self) -> NDArray[np.int64]:
         """Return the ids held, ascending."""
-        held = self._held
-        if held is None:
-            known = np.array(self._graph.get_ids_list(), np.int64)
-            held = np.setdiff1d(known, np.fromiter(self._removed, np.int64, len(self._removed)))
-            self._held = held
-        return held
+        with self._sharing.asking():
+            return self._ids()
+
+    def learn(self, sample: Iterable[NDArray[np.float32]], count: int) -> None:
+        """Learn to reduce, if *count* vectors are enough for that."""
+        if len(self):
+            raise ValueError("only an empty index can learn")
+        if reduction_pays(count, self.dim, self._numbers):
+            self._reducer, self._learned_of = Reducer.learned(sample, self.dim, self._numbers), count
+            self._saved, self._removed = None, set()
+            self._graph = self._empty()
+            self._graph.set_ef(self._ef)
+
+    def outgrown(self, count: int) -> bool:
+        """Say whether there is more to learn from *count* vectors, or half of the graph was removed."""
+        if len(self._removed) > max(1000, WORN_SHARE * self._graph.get_current_count()):
+            return True
+        if self._reducer is None:
+            return reduction_pays(count, self.dim, self._numbers)
+        return count >= GROWTH * self._learned_of
 
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """Add or replace."""
+        """Add or replace; who asks meanwhile finds some of them already."""
         check_pairs(ids, vectors, self.dim)
-        if ids.size == 0:
-            return
-        needed = int(self._graph.get_current_count()) + len(ids)
-        if needed > self._graph.get_max_elements():
-            # Half as much again: growing copies the graph, so it must not happen per batch.
-            self._graph.resize_index(needed + needed // 2)
-        noise = np.random.default_rng(ids).standard_normal(vectors.shape, np.float32)
-        self._graph.add_items(vectors + noise * np.float32(NOISE / np.sqrt(self.dim)), ids)
-        self._removed.difference_update(ids.tolist())
-        self._held = None
+        for start in range(0, len(ids), ADDED_AT_ONCE):
+            part = ids[start : start + ADDED_AT_ONCE]
+            reduced = self._reduced(vectors[start : start + ADDED_AT_ONCE])
+            noise = np.random.default_rng(part).standard_normal(reduced.shape, np.float32)
+            noisy = reduced + noise * np.float32(NOISE / np.sqrt(reduced.shape[1]))
+            with self._sharing.changing():
+                self._make_room(len(part))
+                self._graph.add_items(noisy, part)
+                self._removed.difference_update(part.tolist())
+                if self._saved:
+                    self._saved.changed.update(part.tolist())
+                self._held = None
 
     def remove(self, ids: Collection[int]) -> None:
         """Forget *ids*: they stay in the graph as way-marks but are not returned."""
-        for image_id in set(self.ids().tolist()).intersection(ids):
-            self._graph.mark_deleted(image_id)
-            # int(): out of an array come numbers of numpy, which JSON does not know.
-            self._removed.add(int(image_id))
-        self._held = None
+        with self._sharing.changing():
+            for image_id in common(np.fromiter(ids, np.int64, len(ids)), self._ids()).tolist():
+                self._graph.mark_deleted(image_id)
+                self._removed.add(image_id)
+            self._held = None
 
     def query(
         self, vectors: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
     ) -> Neighbours:
-        """Return the k nearest that the graph finds; exact where few ids are allowed."""
+        """Return the k nearest that the graph finds; of few allowed ids all are compared."""
         check_question(vectors, k, self.dim)
-        if allowed is not None:
-            allowed = np.intersect1d(self.ids(), allowed)
+        question = self._reduced(vectors)
+        with self._sharing.asking():
+            held = self._ids()
+            if allowed is None:
+                return self._found(question, min(k, len(held)), k) or self._scan(question, k, held)
+            allowed = common(allowed, held)
             if len(allowed) <= max(SCAN_LIMIT, k):
-                return self._scan(vectors, k, allowed)
-        count = min(k, len(self))
-        if count == 0:
-            return self._scan(vectors, k, self.ids())
-        try:
-            ids, distances = self._ask(vectors, count, allowed)
-        except RuntimeError:
-            # hnswlib gives up where its graph yields fewer than asked for: many removed ids or equal vectors.
-            return self._scan(vectors, k, self.ids() if allowed is None else allowed)
-        found = Neighbours(
-            np.full((len(vectors), k), NOBODY, np.int64), np.full((len(vectors), k), np.inf, np.float32)
-        )
-        found.ids[:, :count] = ids
-        found.distances[:, :count] = np.maximum(distances, 0.0)
-        return found
+                return self._scan(question, k, allowed)
+            return self._found_among(question, k, allowed) or self._scan(question, k, allowed)
 
     def save(self) -> None:
-        """Write a new data file, then the manifest that names it, then drop the old data file."""
-        self._manifest.parent.mkdir(parents=True, exist_ok=True)
-        data = self._manifest.with_name(f"{self._manifest.stem}.{secrets.token_hex(4)}")
-        try:
-            self._write(data)
-            manifest = {
-                "format": FORMAT,
-                "embedder": self._embedder,
-                "dim": self.dim,
-                "space": "cosine",
+        """Write the graph, its reducer, and the manifest that names them."""
+        parts = {"graph": self._write_graph}
+        if self._reducer:
+            parts["reducer"] = self._reducer.write
+        with self._sharing.asking():
+            facts = {
                 "count": int(self._graph.get_current_count()),
                 "removed": sorted(self._removed),
-                "data": data.name,
-                "digest": _digest(data),
+                "learned_of": self._learned_of,
             }
-            with replacing(self._manifest) as file:
-                file.write(json.dumps(manifest).encode())
-        except BaseException:
-            data.unlink(missing_ok=True)
-            raise
-        for other in self._manifest.parent.glob(f"{glob.escape(self._manifest.stem)}.*"):
-            if other not in {data, self._manifest}:
-                other.unlink(missing_ok=True)
+            files = self._files.save(facts, parts)
+            self._saved = _Saved(GraphFile(files["graph"], self._width), set())
 
     def __enter__(self) -> Self:
         return self
@@ -148,72 +171,102 @@ class HnswIndex:
         if kind is None:
             self.save()
 
-    def _ask(
-        self, vectors: NDArray[np.float32], count: int, allowed: NDArray[np.int64] | None
-    ) -> tuple[Any, Any]:
-        with self._lock:
+    def _ids(self) -> NDArray[np.int64]:
+        held = self._held
+        if held is None:
+            known = np.sort(np.array(self._graph.get_ids_list(), np.int64))
+            held = known[~members(known, np.array(sorted(self._removed), np.int64))]
+            self._held = held
+        return held
+
+    @property
+    def _width(self) -> int:
+        """How many numbers of a vector are in the graph."""
+        return self._reducer.shape[1] if self._reducer else self.dim
+
+    def _reduced(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._reducer.reduce(vectors) if self._reducer else vectors
+
+    def _found(self, question: NDArray[np.float32], count: int, k: int) -> Neighbours | None:
+        """Return the *count* nearest in the graph, and nobody up to *k*; None where it does not yield so many."""
+        if count == 0:
+            return None
+        with self._ef_lock:
             # Shared by all threads, hence raised and never lowered.
             if 2 * count > self._ef:
                 self._ef = 2 * count
                 self._graph.set_ef(self._ef)
-        if allowed is None:
-            return self._graph.knn_query(vectors, k=count)  # type: ignore[no-any-return]
-        members = set(allowed.tolist())
-        return self._graph.knn_query(vectors, k=count, num_threads=1, filter=members.__contains__)  # type: ignore[no-any-return]
+        try:
+            ids, distances = self._graph.knn_query(question, k=count)
+        except RuntimeError:
+            # hnswlib gives up where its graph yields fewer than asked for: many removed ids or equal vectors.
+            return None
+        found = nobody(len(question), k)
+        found.ids[:, :count] = ids
+        found.distances[:, :count] = np.maximum(distances, 0.0)
+        return found
 
-    def _scan(self, vectors: NDArray[np.float32], k: int, ids: NDArray[np.int64]) -> Neighbours:
-        held = (
-            np.asarray(self._graph.get_items(ids), np.float32)
-            if len(ids)
-            else np.empty((0, self.dim), np.float32)
+    def _found_among(
+        self, question: NDArray[np.float32], k: int, allowed: NDArray[np.int64]
+    ) -> Neighbours | None:
+        """Return the k nearest of *allowed* among more that the graph finds; None if too few of these are allowed."""
+        held = len(self)
+        count = min(held, int(MARGIN * k * held / len(allowed)) + 1)
+        found = self._found(question, count, count)
+        if found is None:
+            return None
+        fits = members(found.ids, allowed)
+        if (fits.sum(axis=1) < k).any():
+            return None
+        first = np.argsort(~fits, axis=1, kind="stable")[:, :k]
+        return Neighbours(
+            np.take_along_axis(found.ids, first, axis=1), np.take_along_axis(found.distances, first, axis=1)
         )
-        return nearest(vectors, ids, held, k)
 
-    def _write(self, data: Path) -> None:
-        self._graph.save_index(str(data))
-        if data.stat().st_size != self._graph.index_file_size():
+    def _scan(self, question: NDArray[np.float32], k: int, ids: NDArray[np.int64]) -> Neighbours:
+        best = nobody(len(question), k)
+        # In parts, so that a filter that lets through a million takes no more memory than the graph itself.
+        for start in range(0, len(ids), SCANNED_AT_ONCE):
+            part = ids[start : start + SCANNED_AT_ONCE]
+            best = best.merged(nearest(question, part, self._vectors(part), k))
+        return best
+
+    def _vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return what the graph holds for *ids*, which ascend: from its file, or from hnswlib if they came since."""
+        if self._saved is None:
+            return np.asarray(self._graph.get_items(ids), np.float32)
+        new = members(ids, np.array(sorted(self._saved.changed), np.int64))
+        vectors = np.empty((len(ids), self._width), np.float32)
+        vectors[~new] = self._saved.file.read(ids[~new])
+        if new.any():
+            vectors[new] = self._graph.get_items(ids[new])
+        return vectors
+
+    def _make_room(self, count: int) -> None:
+        needed = int(self._graph.get_current_count()) + count
+        if needed > self._graph.get_max_elements():
+            # Half as much again: growing copies the graph, so it must not happen per batch.
+            self._graph.resize_index(needed + needed // 2)
+
+    def _write_graph(self, path: Path) -> None:
+        self._graph.save_index(str(path))
+        if path.stat().st_size != self._graph.index_file_size():
             # hnswlib does not look whether its writing succeeds.
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(data))
-        with data.open("rb") as written:
-            os.fsync(written.fileno())
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     def _empty(self) -> Any:
-        graph = hnswlib.Index(space="cosine", dim=self.dim)
+        graph = hnswlib.Index(space="cosine", dim=self._width)
         graph.init_index(max_elements=1024, M=LINKS, ef_construction=BUILD_BREADTH)
         return graph
 
-    def _loaded(self) -> Any:
-        while True:
-            manifest = self._manifest.read_bytes()
-            try:
-                return self._described(json.loads(manifest))
-            except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-                # A writer that saved meanwhile has taken away what this manifest names: go by the new one.
-                if self._manifest.read_bytes() == manifest:
-                    raise self._refusal(f"is damaged ({error})") from error
-
-    def _described(self, manifest: Any) -> Any:
-        made_for = {key: manifest[key] for key in ("format", "embedder", "dim", "space")}
-        wanted = {"format": FORMAT, "embedder": self._embedder, "dim": self.dim, "space": "cosine"}
-        if made_for != wanted:
-            raise self._refusal(f"was made for {made_for}, not for {wanted}")
-        data = self._manifest.with_name(manifest["data"])
-        # hnswlib follows whatever links it finds in a file, out of its memory too.
-        if _digest(data) != manifest["digest"]:
-            raise ValueError(f"{data.name} has changed since it was written")
-        graph = hnswlib.Index(space="cosine", dim=self.dim)
-        graph.load_index(str(data), max_elements=0)
-        if graph.get_current_count() != manifest["count"]:
+    def _loaded(self, facts: dict[str, Any], files: dict[str, Path]) -> Any:
+        self._reducer = Reducer.read(files["reducer"], self.dim) if "reducer" in files else None
+        self._learned_of = int(facts["learned_of"])
+        self._removed = set(facts["removed"])
+        file = GraphFile(files["graph"], self._width)
+        graph = hnswlib.Index(space="cosine", dim=self._width)
+        graph.load_index(str(files["graph"]), max_elements=0)
+        if not graph.get_current_count() == facts["count"] == len(file.ids):
             raise ValueError("it does not hold as many vectors as it should")
-        self._removed = set(manifest["removed"])
+        self._saved = _Saved(file, set())
         return graph
-
-    def _refusal(self, why: str) -> Mismatch:
-        return Mismatch(
-            f"{self._manifest} {why}; run `python -m embedder --embedder {self._embedder} --rebuild-index`"
-        )
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()

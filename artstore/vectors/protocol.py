@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
@@ -24,13 +24,26 @@ class Neighbours(NamedTuple):
     distances: NDArray[np.float32]
     """Shape (n, k), ascending along each row; ``inf`` beside :data:`NOBODY`."""
 
+    def merged(self, other: Neighbours) -> Neighbours:
+        """Return the k nearest of this and of *other*, an answer to the same questions from other ids."""
+        ids = np.concatenate([self.ids, other.ids], axis=1)
+        distances = np.concatenate([self.distances, other.distances], axis=1)
+        first = np.argsort(distances, axis=1, kind="stable")[:, : self.ids.shape[1]]
+        return Neighbours(
+            np.take_along_axis(ids, first, axis=1), np.take_along_axis(distances, first, axis=1)
+        )
+
 
 class VectorIndex(Protocol):
     """A set of (id, vector) pairs that can name the nearest ones.
 
     An index is a cache: the feature rows are the truth, and ``python -m
     embedder --rebuild-index`` makes it again from them. Adding and removing is
-    for one writer at a time; asking is safe from many threads.
+    for one writer at a time; asking is safe from many threads, also meanwhile.
+
+    An index may hold less of a vector than it was given. Its distances are then
+    those of what it holds: good enough to choose a few hundred candidates, among
+    which the full vectors tell the nearest.
     """
 
     dim: int
@@ -42,6 +55,20 @@ class VectorIndex(Protocol):
 
     def ids(self) -> NDArray[np.int64]:
         """Return the ids that :meth:`query` can return, ascending."""
+        ...
+
+    def learn(self, sample: Iterable[NDArray[np.float32]], count: int) -> None:
+        """Learn from *sample* how to hold vectors in little memory, before the first is added.
+
+        *sample* gives batches of shape (n, d), drawn from all of the *count* vectors
+        that are to be added, the same ones each time it is gone through. Where
+        vectors are kept whole, because that is how the index works or they are few,
+        it is not looked at. Raises ValueError unless the index is empty.
+        """
+        ...
+
+    def outgrown(self, count: int) -> bool:
+        """Say whether, to hold *count* vectors, it had better be made anew: a fresh one that learns and is filled."""
         ...
 
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
@@ -66,8 +93,8 @@ class VectorIndex(Protocol):
         """Return the k nearest of each row of *vectors*, shape (n, d), among *allowed* ids (None: all).
 
         A vector that is in the index finds itself, or its equal, first. Approximate
-        indexes may miss a true neighbour, rarely even that one; they never
-        invent a distance (each is right to within 1e-4).
+        indexes may miss a true neighbour, rarely even that one. The distance to a
+        vector that is held whole is right to within 1e-4.
 
         Raises :class:`~artstore.errors.WrongShape` as :meth:`add` does, and
         ValueError if *k* is less than 1.
@@ -101,13 +128,16 @@ def check_question(vectors: NDArray[np.float32], k: int, dim: int) -> None:
         raise ValueError(f"k is {k}, but at least one neighbour has to be asked for")
 
 
+def nobody(questions: int, k: int) -> Neighbours:
+    """Return the answer to so many *questions* that names nobody, to be filled in."""
+    return Neighbours(np.full((questions, k), NOBODY, np.int64), np.full((questions, k), np.inf, np.float32))
+
+
 def nearest(
     question: NDArray[np.float32], ids: NDArray[np.int64], vectors: NDArray[np.float32], k: int
 ) -> Neighbours:
     """Return the k nearest of *ids*, whose *vectors* have shape (m, d), to each row of *question*, exactly."""
-    found = Neighbours(
-        np.full((len(question), k), NOBODY, np.int64), np.full((len(question), k), np.inf, np.float32)
-    )
+    found = nobody(len(question), k)
     count = min(k, len(ids))
     if count:
         for number, distances in enumerate(1.0 - question @ vectors.T):

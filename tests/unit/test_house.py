@@ -20,6 +20,7 @@ MAX_FUNCTION_LINES = 60
 
 ALLOWED_IMPORTS = {
     "hnswlib": {"artstore/vectors/hnsw.py"},
+    "faiss": {"artstore/vectors/rabitq.py"},
     "tensorflow": {"embedder/keras_models.py"},
     "keras": {"embedder/keras_models.py"},
     "sqlite3": {"artstore/schema.py", "artstore/catalog.py"},

@@ -1,0 +1,40 @@
+"""Answers among the ids that are allowed."""
+
+import numpy as np
+import pytest
+
+from artstore.vectors import NOBODY, VectorIndex, hnsw
+from tests.unit.vectors.conftest import Opener, assert_agree, directions, fair_share, filled, id_array
+
+
+@pytest.mark.parametrize("scan_limit", [0, 100, 20_000])
+@pytest.mark.parametrize("share", [0.001, 0.02, 0.3, 0.9, 1.0])
+def test_filters_agree_with_the_oracle_at_every_selectivity(
+    opener: Opener,
+    oracle: VectorIndex,
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
+    scan_limit: int,
+    share: float,
+) -> None:
+    monkeypatch.setattr(hnsw, "SCAN_LIMIT", scan_limit)
+    index = opener()
+    filled(index, 1000)
+    filled(oracle, 1000)
+    allowed = np.random.default_rng(5).permutation(1000)[: max(1, int(1000 * share))].astype(np.int64)
+    # Ids that are not held, or come twice, allow nothing more.
+    asked = np.concatenate([allowed, allowed[:1], id_array(5000, 6000)])
+    questions = directions(20, seed=1)
+    for k in (1, 10, 40):
+        found = index.query(questions, k, asked)
+        assert set(found.ids.ravel().tolist()) <= {*allowed.tolist(), NOBODY}
+        assert_agree(found, oracle.query(questions, k, allowed), fair_share(kind, 0.97))
+
+
+def test_removed_ids_are_not_returned_though_allowed(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hnsw, "SCAN_LIMIT", 0)
+    index = opener()
+    vectors = filled(index, 100)
+    index.remove(range(50))
+    found = index.query(vectors, 60, np.arange(40, 100, dtype=np.int64))
+    assert set(found.ids.ravel().tolist()) == {*range(50, 100), NOBODY}
