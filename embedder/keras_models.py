@@ -215,7 +215,7 @@ def _load(keras: ModuleType, module: ModuleType, application: str, side: int, se
     else:
         network = build(weights=None, **options)
         if weights == RANDOM:
-            _randomise(network)
+            randomise(network)
         else:
             read_weights(network, Path(weights), fill)
     if is_vgg16:
@@ -235,7 +235,7 @@ def _downloaded(build: Callable[..., Any], options: dict[str, Any], application:
         ) from error
 
 
-def _randomise(network: Any) -> None:
+def randomise(network: Any) -> None:
     """Give every kernel He-normal numbers from a fixed seed: the cost of the real network, and none of its sense."""
     random = np.random.default_rng(RANDOM_SEED)
     for layer in network.layers:
