@@ -19,6 +19,7 @@ from artstore.ledger import Ledger, find_embedder
 from artstore.library import Library
 from artstore.settings import Settings
 from artstore.vectors import index_kind
+from embedder.checking import check_index
 from embedder.drain import drain, known_ledger, open_ledger, waiting_pictures
 from embedder.indexing import index_claimed, update_index
 from embedder.precision import PRECISIONS
@@ -33,6 +34,7 @@ examples:
   python -m embedder --embedder keras:MobileNetV2 --weights mobilenet.weights.h5
   python -m embedder --status                         what is done, and what failed how often
   python -m embedder --failures                       each failure, with its reason
+  python -m embedder --check-index                    whether the pictures in the index find themselves
 
 It may be stopped at any time; the same command goes on where it was.
 """
@@ -84,6 +86,11 @@ def parser() -> argparse.ArgumentParser:
     instead.add_argument(
         "--failures", action="store_true", help="only print each failure: what, where, why, since when"
     )
+    instead.add_argument(
+        "--check-index",
+        action="store_true",
+        help="only ask the index for every n-th picture, which must find itself",
+    )
     instead.add_argument("--forget", metavar="NAME", help="only remove an embedder's features and indexes")
     words.add_argument("--data-dir", type=Path, metavar="DIR", help="the data folder (default: data)")
     return words
@@ -116,6 +123,8 @@ def main(argv: Sequence[str]) -> int:
             return _print_status(catalog)
         if words.failures:
             return _print_failures(catalog)
+        if words.check_index:
+            return _check_index(catalog, settings)
         if words.forget:
             return _forget(catalog, words.forget, settings)
         return _embed(catalog, settings, words)
@@ -196,6 +205,24 @@ def _print_failures(catalog: Catalog) -> int:
         # A reason in words may hold anything that a server or a decoder said.
         sys.stdout.write("\t".join(" ".join(str(value).split()) for value in row) + "\n")
     return 0
+
+
+def _check_index(catalog: Catalog, settings: Settings) -> int:
+    ledger = Ledger(catalog, find_embedder(catalog, settings.embedder))
+    checked = check_index(ledger, settings)
+    counts = {
+        "asked": checked.asked,
+        "found themselves": checked.found,
+        "not in the index": checked.lacking,
+        "in the index though gone": checked.left_over,
+    }
+    sys.stdout.write("what\tcount\n" + "".join(f"{what}\t{count}\n" for what, count in counts.items()))
+    command = f"python -m embedder --embedder {settings.embedder} --index {settings.index}"
+    if checked.lacking or checked.left_over:
+        talk(f"embedder: the index is not up to date; run `{command}`")
+    elif not checked.passed:
+        talk(f"embedder: the index loses too many; run `{command} --rebuild-index`")
+    return 0 if checked.passed else 1
 
 
 def _forget(catalog: Catalog, name: str, settings: Settings) -> int:

@@ -14,6 +14,7 @@ from artstore.command import run, talk
 from tests.benchmarks.crawling import collect, crawl, memory
 from tests.benchmarks.embedder_memory import run_whole
 from tests.benchmarks.embedding import embed, random_weights
+from tests.benchmarks.indexing import compare
 from tests.benchmarks.querying import query
 from tests.benchmarks.table import print_table
 from tests.benchmarks.unpacking import unpack
@@ -30,6 +31,7 @@ def main(argv: Sequence[str]) -> int:
         default=20_000,
         help="to crawl in no more memory than 1,000 (default: 20000)",
     )
+    parser.add_argument("--vectors", type=int, default=20_000, help="to index (default: 20000)")
     words = parser.parse_args(argv)
     sys.stdout.write(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
     with tempfile.TemporaryDirectory() as folder:
@@ -46,6 +48,9 @@ def main(argv: Sequence[str]) -> int:
         talk("asking …")
         collect(data_dir, words.works)
         print_table("Ask", query(data_dir, ("vgg16", "colour"), weights))
+        talk("indexing …")
+        lines = compare(words.vectors, 1024, naive=True)
+        sys.stdout.write("\n".join(["\n### Index\n", *lines]) + "\n")
     return 0
 
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from artstore.vectors import NOBODY, Neighbours, VectorIndex, open_index
-from artstore.vectors.protocol import nearest, nobody
+from artstore.vectors.protocol import check_pairs, nearest, nobody
 from tests.unit.conftest import unit_vectors
 
 RANK = 64
@@ -75,8 +75,10 @@ class TwoStages:
         return self.index.outgrown(count)
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
-        self.index.add(ids, vectors)
+        check_pairs(ids, vectors, self.dim)
+        # Before they can be found, as features are on disk before they are indexed.
         self.full.update(zip(ids.tolist(), vectors.copy(), strict=True))
+        self.index.add(ids, vectors)
 
     def remove(self, ids: Collection[int]) -> None:
         self.index.remove(ids)

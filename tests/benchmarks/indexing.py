@@ -1,0 +1,251 @@
+"""``python -m tests.benchmarks.indexing``: what the indexes cost and find, over features like those of VGG16.
+
+Each index is built in a process of its own, and asked in another one on one core,
+warm: candidates, then the full vectors read from the features on disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artstore.command import run, talk
+from artstore.features import FeatureReader, FeatureWriter
+from artstore.vectors import VectorIndex, index_kind, open_index
+from embedder.indexing import Sample, batches
+from search.engine import MIN_CANDIDATES
+from tests.benchmarks.table import seconds
+from tests.vgg_like import vgg_like_batches
+
+QUESTIONS = 300
+TOP = 10
+TIMED_EXACT = 50
+"""The slow ones are asked fewer questions for speed."""
+EMBEDDER = "generated"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """An index over vectors of *dim* numbers below *folder*, where row and id are the same number."""
+
+    uri: str
+    folder: Path
+    count: int
+    dim: int
+    two_stages: bool = True
+
+    @property
+    def name(self) -> str:
+        """How the table calls it."""
+        if self.two_stages:
+            return f"`{self.uri}`"
+        return "naive: hnsw over full vectors" if index_kind(self.uri) == "hnsw" else f"`{self.uri}`"
+
+    @property
+    def reader(self) -> FeatureReader:
+        """The full vectors."""
+        return FeatureReader(self.folder, self.dim)
+
+    def opened(self, *, fresh: bool = False) -> VectorIndex:
+        """The index."""
+        return open_index(self.uri, self.folder / "index" / "it", self.dim, EMBEDDER, fresh=fresh)
+
+
+def compare(count: int, dim: int, *, naive: bool) -> list[str]:
+    """Return a table, as lines of Markdown, of the indexes over *count* vectors of *dim* numbers."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        generate(folder, count, dim)
+        uris = ["hnsw:", "faiss:", "exact:"]
+        trials = [Trial(uri, folder, count, dim, two_stages=uri != "exact:") for uri in uris]
+        if naive:
+            trials.insert(0, Trial(f"hnsw:{dim}", folder, count, dim, two_stages=False))
+        lines = [
+            f"| {count:,} x {dim} | memory | per million | recall@10 | p50 | p99 | p50, 2 % allowed | 60 % allowed | build (CPU) | its peak | open |",
+            "|---|---|---|---|---|---|---|---|---|---|---|",
+        ]
+        for trial in trials:
+            talk(f"{trial.name} …")
+            built = _alone(build, trial)
+            lines.append(_line(trial, built | _alone(ask, trial, one_core=True)))
+            shutil.rmtree(folder / "index")
+            talk(lines[-1])
+    return lines
+
+
+def generate(folder: Path, count: int, dim: int) -> None:
+    """Write the features, the questions, and the true answers to them."""
+    talk(f"{count:,} vectors of {dim} numbers …")
+    rest = []
+    with FeatureWriter(folder, dim, lambda: 0) as writer:
+        for batch in vgg_like_batches(count + QUESTIONS, dim):
+            fits = max(0, count - writer.rows)
+            rest.append(batch[fits:])
+            if fits:
+                writer.append(batch[:fits])
+    questions = np.concatenate(rest)
+    # As they come out of an embedder; the stored ones are rounded to float16.
+    nearness = np.empty((len(questions), count), np.float32)
+    reader = FeatureReader(folder, dim)
+    for rows in batches(np.arange(count)):
+        nearness[:, rows] = questions @ reader.read(rows).T
+    np.save(folder / "questions.npy", questions)
+    np.save(folder / "answers.npy", np.argpartition(-nearness, TOP, axis=1)[:, :TOP])
+
+
+def build(trial: Trial) -> dict[str, float]:
+    """Build and save the index as the embedder does."""
+    rows = np.arange(trial.count)
+
+    def whole() -> None:
+        with trial.opened(fresh=True) as index:
+            index.learn(Sample(trial.reader, rows), trial.count)
+            for part in batches(rows):
+                index.add(part, _unit(trial.reader.read(part)))
+
+    with _Peak() as peak:
+        before = time.process_time()
+        whole()
+        # Of all cores together: what others do on them meanwhile does not count.
+        return {"build_s": time.process_time() - before, "peak_bytes": peak.bytes}
+
+
+def ask(trial: Trial) -> dict[str, float]:
+    """Open the index and ask it."""
+    questions, answers = np.load(trial.folder / "questions.npy"), np.load(trial.folder / "answers.npy")
+    reader = trial.reader
+    reader.distances(questions[0], answers[0])
+    # Its library is there before it is measured.
+    trial.opened(fresh=True)
+    # What was freed before would hide what a small index takes.
+    ctypes.CDLL(None).malloc_trim(0)
+    before = _anonymous_bytes()
+    start = time.perf_counter()
+    index = trial.opened()
+    open_s = time.perf_counter() - start
+
+    def answer(number: int, allowed: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        question = questions[number : number + 1]
+        found: NDArray[np.int64] = index.query(
+            question, MIN_CANDIDATES if trial.two_stages else TOP, allowed
+        ).ids[0]
+        if trial.two_stages:
+            found = found[np.argsort(reader.distances(question[0], found))[:TOP]]
+        return found
+
+    recall = float(np.mean([np.isin(answer(number), answers[number]).mean() for number in range(QUESTIONS)]))
+    memory = _anonymous_bytes() - before
+    times = QUESTIONS if trial.two_stages or index_kind(trial.uri) == "hnsw" else TIMED_EXACT
+    p50, p99 = np.percentile(_times_ms(answer, times), [50, 99])
+    few, many = (_some(trial.count, share) for share in (0.02, 0.6))
+    return {
+        "memory": memory,
+        "recall": recall,
+        "p50": float(p50),
+        "p99": float(p99),
+        "few": float(np.median(_times_ms(lambda number: answer(number, few), TIMED_EXACT))),
+        "many": float(np.median(_times_ms(lambda number: answer(number, many), TIMED_EXACT))),
+        "open_s": open_s,
+    }
+
+
+def _line(trial: Trial, got: dict[str, float]) -> str:
+    cells = [
+        trial.name,
+        f"{got['memory'] / 1e6:,.0f} MB",
+        f"{got['memory'] / trial.count / 1e3:,.2f} GB",
+        f"{got['recall']:.4f}",
+        *(f"{got[name]:.2f} ms" for name in ("p50", "p99", "few", "many")),
+        f"{got['build_s']:,.0f} s",
+        f"{got['peak_bytes'] / 1e6:,.0f} MB",
+        f"{got['open_s']:.3f} s",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _alone(
+    act: Callable[[Trial], dict[str, float]], trial: Trial, *, one_core: bool = False
+) -> dict[str, float]:
+    """Return what *act* gives in a process of its own, which computes in one thread if it has *one_core*."""
+    threads = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"} if one_core else {}
+    os.environ.update(threads)
+    try:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=context) as process:
+            return process.submit(act, trial).result()
+    finally:
+        for name in threads:
+            del os.environ[name]
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
+
+
+def _some(count: int, share: float) -> NDArray[np.int64]:
+    chosen = np.random.default_rng(1).choice(count, max(MIN_CANDIDATES, int(count * share)), replace=False)
+    return np.sort(chosen)
+
+
+def _times_ms(answer: Callable[[int], Any], times: int) -> list[float]:
+    answer(0)
+    return [1000 * seconds(lambda number=number: answer(number)) for number in range(times)]  # type: ignore[misc]
+
+
+class _Peak:
+    """The most that this process holds for itself while it is watched, beyond what it held before."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._before = _anonymous_bytes()
+        self._over = threading.Event()
+        self._watch = threading.Thread(target=self._watched)
+
+    def __enter__(self) -> Self:
+        self._watch.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._over.set()
+        self._watch.join()
+
+    def _watched(self) -> None:
+        while not self._over.wait(0.02):
+            self.bytes = max(self.bytes, _anonymous_bytes() - self._before)
+
+
+def _anonymous_bytes() -> int:
+    """What this process holds for itself: pages of mapped files are the system's, to take back."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.split("RssAnon:")[1].split()[0])
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the table and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.indexing", description=__doc__)
+    parser.add_argument("--vectors", type=int, default=20_000, metavar="N", help="how many (default: 20000)")
+    parser.add_argument("--dim", type=int, default=4096, metavar="N", help="numbers of each (default: 4096)")
+    parser.add_argument("--naive", action="store_true", help="also hnsw over full vectors, which takes long")
+    words = parser.parse_args(argv)
+    sys.stdout.write("\n".join(compare(words.vectors, words.dim, naive=words.naive)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run("bench", main))
