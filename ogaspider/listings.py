@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from scrapy.http import TextResponse
+from scrapy.http import Response, TextResponse
 
 from ogaspider.markup import absolute, attribute, has_end, root_of, select, text_of
+from ogaspider.urls import ArtCollection, Listing
 
 PAGE_NUMBER = re.compile(r"[?&]page=(\d+)(?:&|$)")
 """Of a link to another page. ``page=0,3`` is the number of another pager than ours."""
@@ -63,7 +64,12 @@ class ListingPage(_Rows):
     def recognised(self) -> bool:
         """Whether this is a listing, with works on it if there are any: one of nothing has neither total nor pager."""
         is_empty = not self.total and not self._has_pager and has_end(self._response)
-        return bool(self._view) and (bool(self._links) or is_empty)
+        return self.is_listing and (bool(self._links) or is_empty)
+
+    @property
+    def is_listing(self) -> bool:
+        """Whether this is a listing at all."""
+        return bool(self._view)
 
     @property
     def is_whole(self) -> bool:
@@ -136,3 +142,10 @@ class CollectionPage(_Rows):
 
 def _is_view(element: Any) -> bool:
     return "view" in element.get("class", "").split()
+
+
+def rows_of(response: Response, listing: Listing | ArtCollection) -> ListingPage | CollectionPage | None:
+    """Return the page of *listing* that *response* is taken for; None for what is no text."""
+    if not isinstance(response, TextResponse):
+        return None
+    return ListingPage(response) if isinstance(listing, Listing) else CollectionPage(response)

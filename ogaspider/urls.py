@@ -92,6 +92,11 @@ class Listing:
         return self.words
 
     @property
+    def is_oldest_first(self) -> bool:
+        """Whether what is new comes last."""
+        return self.sort == "created" and self.ascending
+
+    @property
     def key(self) -> str:
         """What is asked for, in whatever order: read to the end, each order holds the same works."""
         asked = (self.words, self.art_types, self.licences, self.title, self.tag, self.tag_op, self.author)
