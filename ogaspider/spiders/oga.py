@@ -30,7 +30,7 @@ from ogaspider.progress import ANNOUNCED, KNOWN
 from ogaspider.reasons import reason_of
 from ogaspider.settings import derived_settings, house_settings
 from ogaspider.unrecognised import explained
-from ogaspider.urls import SEARCH, ArtCollection, Listing, Query
+from ogaspider.urls import ArtCollection, Listing, Query
 from ogaspider.walking import Walk
 
 NOT_MODIFIED = 304
@@ -73,7 +73,7 @@ class OgaSpider(Spider):
         max_age = timedelta(days=settings.recrawl_after_days)
         self._visits = Visits(self._catalog, max_age)
         self._walk_book = Walks(self._catalog)
-        self._missing = Missing(self._walk_book, max_age)
+        self._missing = Missing(self._catalog, self._site_url, max_age)
         self._places = Places(self._catalog)
 
     @classmethod
@@ -173,7 +173,8 @@ class OgaSpider(Spider):
             yield from self._came(newest)
             self._count("oga/pages")
             self._count("oga/works/unchanged")
-            yield Unchanged(response.url)
+            # Known is what was asked for, wherever that leads to by now.
+            yield Unchanged(response.meta.get("redirect_urls", [response.url])[0])
             return
         page = WorkPage(response) if isinstance(response, TextResponse) else None
         if page is None or not page.recognised:
@@ -241,10 +242,7 @@ class OgaSpider(Spider):
         if self._is_over or lost or self._query.since:
             return
         self._is_over = True
-        for walk in self._walks.values():
-            if isinstance(walk.listing, Listing) and walk.is_ended:
-                self._walk_ended(walk.listing)
-        missing = {url for walk in self._walks.values() for url in self._missing.of(walk)} - self._asked
+        missing = self._missing.after(self._walks.values()) - self._asked
         if missing:
             self.logger.info(
                 "works that no listing names, asked whether they are still there: %d", len(missing)
@@ -356,15 +354,6 @@ class OgaSpider(Spider):
                 self._catalog.forget_failures(Stage.PAGE, url)
             if walk and isinstance(walk.listing, Listing):
                 self._walk_book.name(walk.listing.key, work_urls)
-
-    def _walk_ended(self, listing: Listing) -> None:
-        """Write that all of *listing* is known; what failed of it in another order or another day is no failure any more."""
-        failed = self._visits.failed_at(self._site_url + SEARCH)
-        with self._catalog.transaction():
-            self._walk_book.end(listing.key)
-            for url in failed:
-                if listing.has_page(self._site_url, url):
-                    self._catalog.forget_failures(Stage.PAGE, url)
 
     def _announce(self, found: ListingPage | CollectionPage, page: int, following: int) -> None:
         """Count the works of the *following* pages, and of the first, as far as is known."""

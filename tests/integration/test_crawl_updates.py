@@ -262,6 +262,23 @@ def test_a_work_to_which_its_listing_only_leads_on_is_read_once(
     assert found == [(server.url + path,)]
 
 
+def test_a_known_work_that_moved_and_has_not_changed_is_asked_for_once(
+    server: ReplicaServer, data_dir: Path
+) -> None:
+    work = server.site.works[0]
+    path = server.move(work.slug, "renamed")
+    with Catalog(data_dir / "catalog.db") as catalog, catalog.transaction():
+        catalog.execute(
+            "UPDATE works SET crawled_at = '2020-01-01T00:00:00+00:00' WHERE node_id = ?", [work.node_id]
+        )
+    counts = []
+    for _ in range(2):
+        server.forget_requests()
+        crawl(server.url, data_dir, "-a", "art_type=all")
+        counts.append(asked(server))
+    assert counts == [{work.path: 301, path: 304}, {}]
+
+
 def test_a_work_that_is_asked_for_by_several_names_is_read_once(
     server: ReplicaServer, data_dir: Path
 ) -> None:
