@@ -196,19 +196,20 @@ def m007_files_folded(db: Database) -> None:
 
 @migrations()
 def m008_works_of_walks(db: Database) -> None:
-    """Which works each search named, so that one that vanished is missed; and where works are found beside their address."""
+    """Which works each search named, so that what vanishes is missed; and which addresses lead on to works.
+
+    Of searches that were walked before, nobody knows what they named: each is read to its end once more.
+    """
     _execute(
         db,
         """
-        CREATE TABLE numbered_walks (
+        DROP TABLE walks;
+        CREATE TABLE walks (
             walk_id INTEGER PRIMARY KEY,
             listing TEXT NOT NULL UNIQUE,
             number INTEGER NOT NULL,
             ended INTEGER NOT NULL
         );
-        INSERT INTO numbered_walks (listing, number, ended) SELECT listing, 0, 1 FROM walks;
-        DROP TABLE walks;
-        ALTER TABLE numbered_walks RENAME TO walks;
         CREATE TABLE walk_works (
             walk_id INTEGER NOT NULL REFERENCES walks ON DELETE CASCADE,
             url TEXT NOT NULL,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from sqlite_utils import Database
 
 from artstore.addresses import record_addresses
 from artstore.catalog import Catalog
+from artstore.migrations import migrations
 from artstore.models import Failure, Stage, Work
 from artstore.settings import Settings
 from artstore.walks import Walks
@@ -123,6 +127,18 @@ def test_a_work_is_missed_under_its_own_address_whatever_the_listing_calls_it(
     assert walks.unnamed("a", MOST) == [AXE.url]
     walks.forget("a", AXE.url)
     assert rows(catalog, "SELECT url FROM walk_works") == []
+
+
+def test_a_search_that_was_walked_when_no_names_were_kept_is_read_to_its_end_once_more(
+    settings: Settings,
+) -> None:
+    settings.data_dir.mkdir()
+    with closing(sqlite3.connect(settings.catalog_path)) as old, old:
+        migrations.apply(Database(old), stop_before="m008_works_of_walks")
+        old.execute("INSERT INTO walks VALUES ('a')")
+    with Catalog(settings.catalog_path) as catalog:
+        assert not walk(catalog, "a", AXE)
+        assert walk(catalog, "a")
 
 
 NAMED = st.lists(st.sets(st.integers(0, 5)), min_size=1, max_size=5)
