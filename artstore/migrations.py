@@ -194,6 +194,37 @@ def m007_files_folded(db: Database) -> None:
     _execute(db, "CREATE UNIQUE INDEX files_by_folded ON files (folded)")
 
 
+@migrations()
+def m008_works_of_walks(db: Database) -> None:
+    """Which works each search named, so that what vanishes is missed; and which addresses lead on to works.
+
+    Of searches that were walked before, nobody knows what they named: each is read to its end once more.
+    """
+    _execute(
+        db,
+        """
+        DROP TABLE walks;
+        CREATE TABLE walks (
+            walk_id INTEGER PRIMARY KEY,
+            listing TEXT NOT NULL UNIQUE,
+            number INTEGER NOT NULL,
+            ended INTEGER NOT NULL
+        );
+        CREATE TABLE walk_works (
+            walk_id INTEGER NOT NULL REFERENCES walks ON DELETE CASCADE,
+            url TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            PRIMARY KEY (walk_id, url)
+        ) WITHOUT ROWID;
+        CREATE TABLE work_addresses (
+            url TEXT PRIMARY KEY,
+            work_id INTEGER NOT NULL REFERENCES works ON DELETE CASCADE
+        ) WITHOUT ROWID;
+        CREATE INDEX work_addresses_by_work ON work_addresses (work_id)
+        """,
+    )
+
+
 def _execute(db: Database, script: str) -> None:
     """Run *script* statement by statement: executescript would commit the migration's transaction."""
     for statement in script.split(";"):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from artstore.addresses import work_at
 from artstore.catalog import Catalog
 from artstore.models import Stage, Work
 from artstore.pauses import is_over
@@ -13,6 +17,12 @@ TO_BE_HAD = """(state IN ('pending', 'failed') OR state = 'stored' AND EXISTS (
     SELECT 1 FROM failures WHERE stage = 'download' AND subject = files.url
 ))"""
 """Of a file: not here, or here in an older form while a newer one could not be had."""
+
+
+GONE_FOR = timedelta(days=1)
+"""How long a work that was gone is not asked for though a listing names it."""
+
+NODE = re.compile(r"/node/(\d{1,18})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +47,8 @@ class Visits:
 
     def is_due(self, work_url: str) -> bool:
         """Say whether *work_url* is to be read: new, old, or with files that are still to be had."""
-        work = self._catalog.execute(
-            "SELECT work_id, crawled_at FROM works WHERE url = ?", [work_url]
-        ).fetchone()
-        if work is None or datetime.fromisoformat(work["crawled_at"]) < datetime.now(UTC) - self._max_age:
+        work = self._at(work_url)
+        if work is None or datetime.fromisoformat(work["crawled_at"]) < datetime.now(UTC) - self._age(work):
             return self.may_try(Stage.PAGE, work_url)
         files = self._catalog.execute(
             f"SELECT url FROM work_files JOIN files USING (file_id) WHERE work_id = ? AND listed AND {TO_BE_HAD}",
@@ -64,12 +72,31 @@ class Visits:
 
     def is_known(self, work_url: str) -> bool:
         """Say whether *work_url* was ever read."""
-        return self._catalog.execute("SELECT 1 FROM works WHERE url = ?", [work_url]).fetchone() is not None
+        return self._at(work_url) is not None
 
     def posted_at(self, work_url: str) -> datetime | None:
         """Return when *work_url* was posted, by the site's clock; None for one that is not known, or has no date."""
-        row = self._catalog.execute("SELECT posted_at FROM works WHERE url = ?", [work_url]).fetchone()
+        row = self._at(work_url)
         return datetime.fromisoformat(row["posted_at"]) if row and row["posted_at"] else None
+
+    def once_each(self, work_urls: Sequence[str]) -> list[str]:
+        """Return *work_urls* without those that are known to lead to the same work as a later one."""
+        last = {self._number_at(url) or url: url for url in work_urls}
+        return [url for url in work_urls if url in last.values()]
+
+    def unfinished(self, site_url: str) -> list[str]:
+        """Return the works of *site_url* of which files are to be had, and may be tried: left, or failed long enough ago."""
+        found = self._catalog.execute(
+            f"""
+            SELECT works.url, times, last_at FROM files JOIN work_files USING (file_id) JOIN works USING (work_id)
+            LEFT JOIN failures ON stage = 'download' AND subject = files.url
+            WHERE listed AND gone_at IS NULL AND substr(works.url, 1, length(?1)) = ?1 AND {TO_BE_HAD}
+            ORDER BY work_id
+            """,
+            [f"{site_url}/"],
+        ).fetchall()
+        works = [row["url"] for row in found if not row["times"] or is_over(row["times"], row["last_at"])]
+        return [url for url in dict.fromkeys(works) if self.may_try(Stage.PAGE, url)]
 
     def failed_pages(self, site_url: str) -> list[str]:
         """Return the works' pages of *site_url* that failed and may be tried again; those of a collection have a ``?``."""
@@ -82,21 +109,13 @@ class Visits:
         ).fetchall()
         return [row["subject"] for row in found if self.may_try(Stage.PAGE, row["subject"])]
 
-    def was_walked(self, listing: str) -> bool:
-        """Say whether *listing* was read to its end by the last crawl that began to read it."""
-        return (
-            self._catalog.execute("SELECT 1 FROM walks WHERE listing = ?", [listing]).fetchone() is not None
+    def failed_at(self, beginning: str) -> list[str]:
+        """Return the pages that failed whose addresses have this *beginning*."""
+        found = self._catalog.execute(
+            "SELECT subject FROM failures WHERE stage = 'page' AND substr(subject, 1, length(?1)) = ?1",
+            [beginning],
         )
-
-    def begin_walk(self, listing: str) -> None:
-        """Write that *listing* is being read: should the crawl end early, it was not read to its end."""
-        with self._catalog.transaction():
-            self._catalog.execute("DELETE FROM walks WHERE listing = ?", [listing])
-
-    def end_walk(self, listing: str) -> None:
-        """Write that *listing* was read to its end, or to where everything is known."""
-        with self._catalog.transaction():
-            self._catalog.execute("INSERT OR IGNORE INTO walks VALUES (?)", [listing])
+        return [row["subject"] for row in found]
 
     def validators(self, work_url: str) -> Validators | None:
         """Return what to ask *work_url* with, or None where the whole page is needed: its files are not all here."""
@@ -115,3 +134,25 @@ class Visits:
         """Say whether *work* was read before and said something else, about itself or its files."""
         row = self._catalog.execute("SELECT content_hash FROM works WHERE url = ?", [work.url]).fetchone()
         return row is not None and row["content_hash"] != work.content_hash()
+
+    def _at(self, work_url: str) -> Any:
+        """Return the row of the work at *work_url*, or None."""
+        return self._catalog.execute(
+            f"SELECT work_id, crawled_at, posted_at, gone_at FROM works WHERE work_id = {work_at('?1')}",
+            [work_url],
+        ).fetchone()
+
+    def _age(self, work: Any) -> timedelta:
+        """Return how old what is known of *work* may be; of one that is gone, and named again, less."""
+        return min(self._max_age, GONE_FOR) if work["gone_at"] else self._max_age
+
+    def _number_at(self, work_url: str) -> int | None:
+        """Return the work_id of the work at *work_url*, which may be its number, or None."""
+        node = NODE.search(work_url)
+        row = (
+            self._at(work_url)
+            or self._catalog.execute(
+                "SELECT work_id FROM works WHERE node_id = ?", [int(node[1]) if node else -1]
+            ).fetchone()
+        )
+        return int(row["work_id"]) if row else None

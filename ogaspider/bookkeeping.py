@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from artstore.addresses import record_addresses
 from artstore.blobs import FolderBlobs
 from artstore.catalog import Catalog
 from artstore.errors import NotRecorded, NotWritten, OgaError
@@ -72,7 +73,7 @@ def _written(item: Item, catalog: Catalog) -> list[Failure]:
     if isinstance(item, Unchanged):
         catalog.record_unchanged(item.work_url)
         return []
-    if isinstance(item, Gone) and catalog.record_gone(item.failure.subject):
+    if isinstance(item, Gone) and _is_gone(item, catalog):
         return []
     if isinstance(item, ArtItem):
         _write_art(item, catalog)
@@ -84,10 +85,17 @@ def _written(item: Item, catalog: Catalog) -> list[Failure]:
     return failures
 
 
+def _is_gone(item: Gone, catalog: Catalog) -> bool:
+    """Write that the works are gone whose page was looked for; return whether there are any."""
+    known = [catalog.record_gone(url) for url in {item.failure.subject, *item.asked_urls}]
+    return any(known)
+
+
 def _write_art(item: ArtItem, catalog: Catalog) -> None:
     work_id = catalog.record_work(item.work)
     if item.validators:
         catalog.record_validators(item.work.url, item.validators.etag, item.validators.last_modified)
+    record_addresses(catalog, work_id, item.work, item.asked_urls)
     for url in item.asked_urls:
         catalog.forget_failures(Stage.PAGE, url)
     for stored in item.stored:

@@ -46,6 +46,15 @@ class Gone:
     """A page that is there no more: of a known work the end, of an unknown one a failure."""
 
     failure: Failure
+    asked_urls: tuple[str, ...] = ()
+    """Where it was looked for: the last address that a redirect led to is that of the work."""
 
 
 Item = ArtItem | Failure | Unchanged | Gone
+
+
+def recorded_urls(item: Item) -> tuple[str, ...]:
+    """Return where the page was asked for that *item* came of; none for a failure, which may always be tried again."""
+    if isinstance(item, ArtItem):
+        return item.asked_urls
+    return (item.work_url,) if isinstance(item, Unchanged) else ()

@@ -9,12 +9,16 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from scrapy.http import TextResponse
+from scrapy.http import Response, TextResponse
 
-from ogaspider.markup import absolute, attribute, root_of, select, text_of
+from ogaspider.markup import absolute, attribute, has_end, root_of, select, text_of
+from ogaspider.urls import ArtCollection, Listing
 
 PAGE_NUMBER = re.compile(r"[?&]page=(\d+)(?:&|$)")
 """Of a link to another page. ``page=0,3`` is the number of another pager than ours."""
+
+HEADER = re.compile(r"(?:(?P<first>[\d,]+)\s*-\s*(?P<last>[\d,]+)\s+)?of\s+(?P<total>[\d,]+)")
+"""``Displaying 1 - 144 of 17,102``."""
 
 
 class _Rows:
@@ -28,14 +32,18 @@ class _Rows:
     @property
     def total(self) -> int | None:
         """How many works there are in all, if it says so."""
-        found = re.search(r"of\s+([\d,]+)", text_of(select(self._view, ".view-header")))
-        return int(found[1].replace(",", "")) if found else None
+        return self._announced("total")
 
     @property
     def last_page(self) -> int:
         """The highest number of a page that the pager leads to, counted from 0; 0 where there is none."""
         hrefs = (link.get("href", "") for link in select(self._view, "ul.pager a"))
         return max((int(found[1]) for href in hrefs if (found := PAGE_NUMBER.search(href))), default=0)
+
+    def _announced(self, what: str) -> int | None:
+        """Return the number that the header gives as the *first*, the *last* or the *total*, if it gives one."""
+        found = HEADER.search(text_of(select(self._view, ".view-header")))
+        return int(found[what].replace(",", "")) if found and found[what] else None
 
     def _urls(self, links: Iterable[Any]) -> list[str]:
         """Return where *links* lead, absolute, each address once."""
@@ -50,16 +58,35 @@ class ListingPage(_Rows):
         super().__init__(response)
         # The page holds other views with the same classes: forum topics, menus.
         self._view = select(self._page, "div.view-display-id-search_art_advanced")
+        self._links = select(self._view, ".view-content .views-row .art-preview-title a")
 
     @property
     def recognised(self) -> bool:
+        """Whether this is a listing, with works on it if there are any: one of nothing has neither total nor pager."""
+        is_empty = not self.total and not self._has_pager and has_end(self._response)
+        return self.is_listing and (bool(self._links) or is_empty)
+
+    @property
+    def is_listing(self) -> bool:
         """Whether this is a listing at all."""
         return bool(self._view)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it holds as many works as it says, and a way to the others."""
+        first, last, total = (self._announced(what) for what in ("first", "last", "total"))
+        if first is None or last is None or total is None:
+            return True
+        return len(self._links) > last - first and (self._has_pager or last >= total)
+
+    @property
     def work_urls(self) -> list[str]:
         """The pages of the works on this page, absolute."""
-        return self._urls(select(self._view, ".view-content .views-row .art-preview-title a"))
+        return self._urls(self._links)
+
+    @property
+    def _has_pager(self) -> bool:
+        return bool(select(self._view, "ul.pager a"))
 
 
 class CollectionPage(_Rows):
@@ -97,6 +124,11 @@ class CollectionPage(_Rows):
         return (has_rows or is_empty) and not is_cut
 
     @property
+    def is_whole(self) -> bool:
+        """Whether all of it is here; nobody knows what a collection says of itself."""
+        return True
+
+    @property
     def work_urls(self) -> list[str]:
         """The pages of the works on this page, absolute."""
         return self._urls(self._links)
@@ -110,3 +142,10 @@ class CollectionPage(_Rows):
 
 def _is_view(element: Any) -> bool:
     return "view" in element.get("class", "").split()
+
+
+def rows_of(response: Response, listing: Listing | ArtCollection) -> ListingPage | CollectionPage | None:
+    """Return the page of *listing* that *response* is taken for; None for what is no text."""
+    if not isinstance(response, TextResponse):
+        return None
+    return ListingPage(response) if isinstance(listing, Listing) else CollectionPage(response)

@@ -11,6 +11,9 @@ from lxml.cssselect import CSSSelector
 from lxml.etree import HTMLParser, fromstring
 from scrapy.http import TextResponse
 
+END_CHARACTERS = 1_000
+"""How near to the end of a page its last tag is."""
+
 
 @cache
 def _compiled(css: str) -> CSSSelector:
@@ -29,6 +32,11 @@ def root_of(response: TextResponse) -> list[Any]:
         markup.encode(errors="replace") or b"<html/>", HTMLParser(encoding="utf-8", huge_tree=True)
     )
     return [] if root is None else [root]
+
+
+def has_end(response: TextResponse) -> bool:
+    """Say whether *response* has its last tag: nothing of it is missing."""
+    return "</html" in response.text[-END_CHARACTERS:].lower()
 
 
 def select(roots: Iterable[Any], css: str) -> list[Any]:

@@ -20,7 +20,7 @@ from scrapy.http import TextResponse
 from artstore import names
 from artstore.licences import licence_from_name
 from artstore.models import FileLink, Licence, Work
-from ogaspider.markup import absolute, attribute, root_of, select, text_of, texts_of
+from ogaspider.markup import absolute, attribute, has_end, root_of, select, text_of, texts_of
 
 LINES = frozenset(
     "address article aside blockquote br caption dd details div dl dt fieldset figcaption figure footer form "
@@ -39,6 +39,16 @@ WITHHELD = XPath(
     "[not(ancestor::*[contains(@class, 'group-footer') or contains(concat(@class, ' '), 'field-item ')])]"
 )
 """What stands where the files would be; the author and the comments, in the footer, may say so too."""
+
+FILE_SIGNS = XPath(
+    ".//*[contains(@class, 'field-name-field-art-files') or self::a[contains(@type, 'length=')]"
+    " or contains(concat(' ', @class, ' '), ' file ') or starts-with(@class, 'dlcount')"
+    " or contains(@class, 'field-label') and starts-with(normalize-space(.), 'File')]"
+    "[not(ancestor-or-self::*[contains(@class, 'group-footer') or contains(@class, 'field-name-body')"
+    " or contains(@class, '-copyright-notice') or contains(@class, '-art-attribution')"
+    " or contains(@class, 'field-name-field-art-preview')])]"
+)
+"""What stands in a list of files, whatever the site calls the list; authors and comments may write the same."""
 
 PREVIEWS = XPath(
     ".//a[contains(@class, 'preview-lightbox')]/@href"
@@ -79,8 +89,23 @@ class WorkPage:
 
     @property
     def recognised(self) -> bool:
+        """Whether this is a work, and all of it can be read."""
+        return self.is_work and self.is_whole and not self.hides_files
+
+    @property
+    def is_work(self) -> bool:
         """Whether this is a work at all."""
         return bool(self._node) and bool(self.title)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the page came to its end, or at least to the comments, which follow the files."""
+        return has_end(self._response) or bool(select(self._node, ".group-footer"))
+
+    @property
+    def hides_files(self) -> bool:
+        """Whether there are signs of files, and none of them can be read: the site has changed its markup."""
+        return not self.files and not self.withheld and any(FILE_SIGNS(node) for node in self._node)
 
     @cached_property
     def work(self) -> Work:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from w3lib.url import safe_url_string
 
@@ -33,9 +33,17 @@ LICENCE_NUMBERS = {
 }
 """The site's numbers of its licences."""
 
+SEARCH = "/art-search-advanced"
+
+PAGING = {"sort_by", "sort_order", "items_per_page", "page"}
+"""Parameters of a search that say which part of it is shown."""
+
 ALL = "all"
 SORTS = {"created": "created", "favourites": "count", "relevance": "score", "views": "totalcount"}
-"""Orders of a listing, and what the site calls them."""
+"""What listings are ordered by, and what the site calls it."""
+
+ORDERS = ("asc", "desc")
+TAG_OPS = ("or", "and", "not")
 
 AGES = {"h": "hours", "d": "days", "w": "weeks"}
 """Units of ``since=30d``, and what a timedelta calls them."""
@@ -47,9 +55,12 @@ ARGUMENTS = {
     "query": "words that the work has to hold; several searches with semicolons",
     "art_type": f"{', '.join(ART_TYPES)} or {ALL}, several with commas (default: 2d)",
     "licence": "cc0, cc-by, cc-by-sa-4.0, …, several with commas (default: any)",
-    "tag": "a tag that the work has to bear",
+    "title": "part of the title",
+    "tag": "a tag that the work has to bear, several with commas",
+    "tag_op": "of several tags: or (any of them, default), and (all of them), not (none of them)",
     "author": "part of the name of who submitted it",
-    "sort": f"{', '.join(SORTS)} (default: created, oldest first)",
+    "sort": f"{', '.join(SORTS)} (default: created)",
+    "order": "asc or desc (default: the oldest first; what is liked or seen most, or fits best)",
     "mode": "all, or update: newest first, and only as far as there are works that are not known yet",
     "since": "a day (2024-05-01) or an age (30d, 12h, 2w): only works posted since then, the newest first",
     "max_pages": "pages to read of each search or collection (default: all)",
@@ -66,7 +77,10 @@ class Listing:
     words: str = ""
     art_types: tuple[str, ...] = ("2d",)
     licences: tuple[str, ...] = ()
+    title: str = ""
     tag: str = ""
+    """Several with commas."""
+    tag_op: str = "or"
     author: str = ""
     sort: str = "created"
     ascending: bool = True
@@ -78,20 +92,31 @@ class Listing:
         return self.words
 
     @property
+    def is_oldest_first(self) -> bool:
+        """Whether what is new comes last."""
+        return self.sort == "created" and self.ascending
+
+    @property
     def key(self) -> str:
-        """What is asked for, in whatever order."""
-        return repr((self.words, self.art_types, self.licences, self.tag, self.author))
+        """What is asked for, in whatever order: read to the end, each order holds the same works."""
+        asked = (self.words, self.art_types, self.licences, self.title, self.tag, self.tag_op, self.author)
+        return repr(asked)
 
     def url(self, site_url: str, works_per_page: int, page: int) -> str:
         """Return the address of listing page *page*, counted from 0."""
-        parameters = [("keys", self.words), ("field_art_tags_tid_op", "or"), ("field_art_tags_tid", self.tag)]
+        parameters = [("keys", self.words), ("title", self.title)]
+        parameters += [("field_art_tags_tid_op", self.tag_op), ("field_art_tags_tid", self.tag)]
         parameters += [("name", self.author)]
         parameters += [("field_art_type_tid[]", str(ART_TYPES[name])) for name in self.art_types]
         parameters += [("field_art_licenses_tid[]", str(LICENCE_NUMBERS[key])) for key in self.licences]
         parameters += [("sort_by", SORTS[self.sort]), ("sort_order", "ASC" if self.ascending else "DESC")]
         parameters += [("items_per_page", str(works_per_page))]
         parameters += [("page", str(page))] if page else []
-        return f"{site_url.rstrip('/')}/art-search-advanced?{urlencode(parameters)}"
+        return f"{site_url.rstrip('/')}{SEARCH}?{urlencode(parameters)}"
+
+    def has_page(self, site_url: str, url: str) -> bool:
+        """Say whether *url* is a page of this search, of whatever number and length and in whatever order."""
+        return _asked_for(url) == _asked_for(self.url(site_url, 1, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,29 +178,41 @@ class Query:
         since = _since(arguments.get("since", ""))
         if since:
             _check_beside_since(arguments)
+        if since or update:
+            _check_order(arguments, "mode=update" if update else "since=")
         return cls(
             listings=() if urls or collections else _listings(arguments, newest_first=update or bool(since)),
             collections=collections,
             max_pages=_number("max_pages", arguments["max_pages"]) if arguments.get("max_pages") else None,
             update=update,
             since=since,
-            urls=tuple(urls),
+            urls=tuple(dict.fromkeys(urls)),
         )
 
 
 def _listings(arguments: Mapping[str, str], *, newest_first: bool) -> tuple[Listing, ...]:
     sort = _choice("sort", arguments.get("sort") or "created", SORTS)
+    usual = "asc" if sort == "created" and not newest_first else "desc"
     common = Listing(
         art_types=_art_types(arguments.get("art_type", "")),
         licences=tuple(find_licences(arguments.get("licence", ""))),
+        title=arguments.get("title", ""),
         tag=arguments.get("tag", ""),
+        tag_op=_tag_op(arguments),
         author=arguments.get("author", ""),
         sort=sort,
         # What is new, liked or seen most is what one wants first.
-        ascending=sort == "created" and not newest_first,
+        ascending=_choice("order", arguments.get("order") or usual, ORDERS) == "asc",
     )
     queries = [words.strip() for words in arguments.get("query", "").split(";")]
     return tuple(replace(common, words=words) for words in dict.fromkeys(filter(None, queries)) or [""])
+
+
+def _tag_op(arguments: Mapping[str, str]) -> str:
+    tag_op = _choice("tag_op", arguments.get("tag_op") or "or", TAG_OPS)
+    if tag_op != "or" and not _listed(arguments.get("tag", "")):
+        raise UsageError(f"tag_op={tag_op}: it says how tags are meant, and there are none; give tag= too")
+    return tag_op
 
 
 def _listed(text: str) -> list[str]:
@@ -222,11 +259,6 @@ def _since(text: str) -> datetime | None:
 
 def _check_beside_since(arguments: Mapping[str, str]) -> None:
     """Refuse what cannot be asked for together with ``since``."""
-    if (arguments.get("sort") or "created").lower() != "created":
-        raise UsageError(
-            f"sort={arguments['sort']}: with since= the newest works come first, as only then "
-            "it is known where the older ones begin; leave sort= out"
-        )
     if (arguments.get("mode") or "all").lower() == "update":
         raise UsageError(
             "mode=update reads as far as there are works that are not known yet, since= as far as a date; give one of them"
@@ -238,10 +270,30 @@ def _check_beside_since(arguments: Mapping[str, str]) -> None:
             )
 
 
+def _check_order(arguments: Mapping[str, str], beside: str) -> None:
+    """Refuse orders in which the new works do not come first."""
+    if (arguments.get("sort") or "created").lower() != "created":
+        raise UsageError(
+            f"sort={arguments['sort']}: with {beside} the newest works come first, as only then "
+            "it is known where the older ones begin; leave sort= out"
+        )
+    if (arguments.get("order") or "desc").lower() != "desc":
+        raise UsageError(
+            f"order={arguments['order']}: with {beside} the newest works come first; leave order= out"
+        )
+
+
 def _collections(text: str, site_url: str) -> tuple[ArtCollection, ...]:
     # The end of an address alone is what people see in a list of links.
     addresses = (each if "/" in each else f"/content/{each}" for each in _listed(text))
     return tuple(dict.fromkeys(ArtCollection(_page_url("collection", each, site_url)) for each in addresses))
+
+
+def _asked_for(url: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return (address, parameters) of what the search at *url* asks for, without those that were left empty."""
+    parts = urlsplit(url)
+    asked = [pair for pair in parse_qsl(parts.query) if pair[0] not in PAGING]
+    return f"{parts.scheme}://{parts.netloc}{parts.path}", sorted(asked)
 
 
 def _page_url(name: str, text: str, site_url: str) -> str:

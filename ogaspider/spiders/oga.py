@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Self
 
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
+from scrapy.exceptions import DontCloseSpider
 from scrapy.http import Response, TextResponse
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure as TwistedFailure
@@ -17,16 +18,20 @@ from artstore.models import Failure, Stage
 from artstore.places import Places
 from artstore.settings import Settings
 from artstore.visits import Validators, Visits
+from artstore.walks import Walks
 from ogaspider.downloads import VERBATIM, header
-from ogaspider.ending import CrawlEnded
-from ogaspider.items import ArtItem, Gone, Item, Unchanged
-from ogaspider.listings import CollectionPage, ListingPage
+from ogaspider.ending import ENDED, CrawlEnded
+from ogaspider.items import ArtItem, Gone, Item, Unchanged, recorded_urls
+from ogaspider.listings import CollectionPage, ListingPage, rows_of
+from ogaspider.missing import Missing
 from ogaspider.newest import Newest
 from ogaspider.pages import WorkPage
 from ogaspider.progress import ANNOUNCED, KNOWN
 from ogaspider.reasons import reason_of
 from ogaspider.settings import derived_settings, house_settings
+from ogaspider.unrecognised import explained
 from ogaspider.urls import ArtCollection, Listing, Query
+from ogaspider.walking import Walk
 
 NOT_MODIFIED = 304
 
@@ -52,15 +57,12 @@ class OgaSpider(Spider):
         self._works_per_page = settings.works_per_page
         self._data_dir = settings.data_dir
         self._catalog = Catalog(settings.catalog_path)
-        self._walked: set[Listing] = set()
-        """Listings that the crawl before read to their end: beyond a page without anything new, all is known."""
-        self._unread: set[Listing | ArtCollection] = set()
-        """Those of which a page could not be read."""
-        self._waiting: dict[Listing | ArtCollection, range] = {}
-        """Pages that are known to follow, and are not asked for yet."""
+        self._walks: dict[Listing | ArtCollection, Walk] = {}
         self._new: set[str] = set()
         """Works that an update met, and that nobody had read before it."""
         self._lost = False
+        self._is_over = False
+        """Whether all was read that was asked for: what follows are works that no listing names any more."""
         self._newest: dict[Listing, Newest] = {}
         """How far listings are read that are read as far as a date."""
         self._dates: dict[str, datetime] = {}
@@ -68,7 +70,10 @@ class OgaSpider(Spider):
         self._asked: set[str] = set()
         """Works on their way, and those that the catalog would have asked for again: failures, redirects. Scrapy's own
         memory of what was asked for would drop a redirect loop without a word, and grow with every work."""
-        self._visits = Visits(self._catalog, timedelta(days=settings.recrawl_after_days))
+        max_age = timedelta(days=settings.recrawl_after_days)
+        self._visits = Visits(self._catalog, max_age)
+        self._walk_book = Walks(self._catalog)
+        self._missing = Missing(self._catalog, self._site_url, max_age)
         self._places = Places(self._catalog)
 
     @classmethod
@@ -88,22 +93,29 @@ class OgaSpider(Spider):
         crawler.signals.connect(spider.item_recorded, signals.item_scraped)
         crawler.signals.connect(spider.item_lost, signals.item_error)
         crawler.signals.connect(spider.page_lost, signals.spider_error)
+        crawler.signals.connect(spider.all_read, signals.spider_idle)
         return spider
 
     async def start(self) -> AsyncIterator[Any]:
         """Ask for the works by name, or for the first page of each collection or listing."""
-        for url in self._query.urls:
+        for url in self._visits.once_each(self._query.urls):
             yield self._work_request(url)
         for collection in self._query.collections:
+            self._walks[collection] = Walk(collection, self._query.max_pages)
             yield self._page_request(collection, 0, last=0)
         if self._query.update:
-            # An update does not come by the pages of the works that failed long ago.
-            for url in self._visits.failed_pages(self._site_url):
-                yield self._work_request(url)
+            # An update does not come by the pages of works that failed, or whose files did, long ago.
+            for url in self._visits.failed_pages(self._site_url) + self._visits.unfinished(self._site_url):
+                if url not in self._asked:
+                    yield self._work_request(url)
         for listing in self._query.listings:
-            if self._visits.was_walked(listing.key):
-                self._walked.add(listing)
-            self._visits.begin_walk(listing.key)
+            was_ended = self._walk_book.begin(listing.key)
+            self._walks[listing] = Walk(
+                listing,
+                self._query.max_pages,
+                to_known=self._query.update and was_ended,
+                was_ended=was_ended,
+            )
             if self._query.since:
                 self._newest[listing] = Newest(listing, self._query.since)
             yield self._page_request(listing, 0, last=0)
@@ -117,35 +129,37 @@ class OgaSpider(Spider):
         the newest first, and on only while it meets works that it did not know. No
         generator: that would keep the parsed page, 1 MB, until the last request is taken.
         """
-        found = _rows_of(response, listing)
+        walk, found = self._walks[listing], rows_of(response, listing)
         if found is None or not found.recognised:
-            self._unread.add(listing)
-            return [self._not_recognised(response, listing), *self._next_pages(listing, 1)]
-        self._page_was_read(response)
-        limit = min(found.last_page, (self._query.max_pages or found.last_page + 1) - 1)
+            walk.is_unread = True
+            return [self._not_recognised(response, listing), *self._next_pages(walk, 1)]
+        works = found.work_urls
+        self._page_was_read(response, walk, works)
         if isinstance(found, CollectionPage) and found.inner_urls:
             self.logger.info("collections in it, which are not read: %s", ", ".join(found.inner_urls))
+        limit = walk.limit(found.last_page)
         if isinstance(listing, Listing) and listing in self._newest:
-            self._newest[listing].turn_to(page, limit, found.work_urls)
+            self._newest[listing].turn_to(page, limit, works)
             return self._go_on(self._newest[listing])
-        due = [url for url in found.work_urls if self._visits.is_due(url)]
-        self._count(KNOWN, len(found.work_urls) - len(due))
-        following = range(last + 1, limit + 1) if page == last else range(0)
-        if self._query.update and listing in self._walked:
+        due = [url for url in works if self._visits.is_due(url)]
+        self._count(KNOWN, len(works) - len(due))
+        if walk.to_known:
             # What is new to this crawl is new to each of its listings, though another one came by it first.
-            self._new |= {url for url in found.work_urls if not self._visits.is_known(url)}
-            has_new = not self._new.isdisjoint(found.work_urls)
-            following = following[:1] if has_new else range(0)
-        self._announce(found, page, len(following))
+            self._new |= {url for url in works if not self._visits.is_known(url)}
+        following = walk.turn(page, last, found.last_page, has_new=not self._new.isdisjoint(works))
+        self._announce(found, page, following)
         self.logger.info(
             "%spage %d of %d: %d works to read, %d known (%s announced in all)",
             f"{listing.label}: " if listing.label else "listing ", page + 1, max(page, limit) + 1, len(due),
-            len(found.work_urls) - len(due), "none" if found.total is None else found.total,
+            len(works) - len(due), "none" if found.total is None else found.total,
         )  # fmt: skip
-        if following:
-            self._waiting[listing] = following
-        works = [self._work_request(url) for url in due if url not in self._asked]
-        return [*works, *self._next_pages(listing, PAGES_AT_ONCE if following else 1)]
+        requests: list[Request | Item] = [self._work_request(url) for url in due if url not in self._asked]
+        if not found.is_whole:
+            walk.is_unread = True
+            requests.append(
+                self._failed(response.url, "not_recognised", f"only {len(works)} works of a page of more")
+            )
+        return [*requests, *self._next_pages(walk, PAGES_AT_ONCE if following else 1)]
 
     def parse_work(
         self, response: Response, newest: Newest | None = None, place: int = 0
@@ -159,7 +173,8 @@ class OgaSpider(Spider):
             yield from self._came(newest)
             self._count("oga/pages")
             self._count("oga/works/unchanged")
-            yield Unchanged(response.url)
+            # Known is what was asked for, wherever that leads to by now.
+            yield Unchanged(response.meta.get("redirect_urls", [response.url])[0])
             return
         page = WorkPage(response) if isinstance(response, TextResponse) else None
         if page is None or not page.recognised:
@@ -190,38 +205,55 @@ class OgaSpider(Spider):
             return
         request: Request = failure.request  # type: ignore[attr-defined]
         reason, detail = reason_of(failure.value)  # type: ignore[arg-type]
-        if listing := request.cb_kwargs.get("listing"):
-            self._unread.add(listing)
-            yield from self._next_pages(listing, 1)
+        if walk := self._walk_of(request):
+            walk.is_unread = True
+            yield from self._next_pages(walk, 1)
         # Where it began: the addresses in between are nobody's.
         failed = self._failed(request.meta.get("redirect_urls", [request.url])[0], reason, detail)
         yield from self._came(request.cb_kwargs.get("newest"))
-        yield Gone(failed) if reason in GONE else failed
+        yield Gone(failed, (request.url,)) if reason in GONE else failed
 
     def item_recorded(self, item: Item) -> None:
         """Forget that a work was asked for where the catalog knows by now that it is not to be asked for again."""
-        for url in _recorded_urls(item):
+        self._missing.came(recorded_urls(item))
+        for url in recorded_urls(item):
             if not self._visits.is_due(url):
                 self._asked.discard(url)
                 self._dates.pop(url, None)
 
     def page_lost(self, response: Response) -> None:
         """Ask for the page after one that an error of ours cost: it shall cost no other."""
-        if response.request and (listing := response.request.cb_kwargs.get("listing")):
-            self._unread.add(listing)
-            for request in self._next_pages(listing, 1):
+        if response.request and (walk := self._walk_of(response.request)):
+            walk.is_unread = True
+            for request in self._next_pages(walk, 1):
                 self.crawler.engine.crawl(request)
 
     def item_lost(self) -> None:
         """Remember that an error of ours cost a work: whoever comes next has to come by it again."""
         self._lost = True
 
+    def all_read(self) -> None:
+        """Write which listings were read to their end, and ask for the works that they name no more.
+
+        Nothing is on its way. Raises DontCloseSpider if there is anything to ask for.
+        """
+        stats = self.crawler.stats
+        lost = self._lost or stats.get_value("spider_exceptions/count") or stats.get_value(ENDED)
+        if self._is_over or lost or self._query.since:
+            return
+        self._is_over = True
+        missing = self._missing.after(self._walks.values()) - self._asked
+        if missing:
+            self.logger.info(
+                "works that no listing names, asked whether they are still there: %d", len(missing)
+            )
+            self._count(ANNOUNCED, len(missing))
+            for url in sorted(missing):
+                self.crawler.engine.crawl(self._work_request(url))
+            raise DontCloseSpider
+
     def closed(self, reason: str) -> None:
-        """Write which listings were read to their end, and say what came of it."""
-        lost = self._lost or self.crawler.stats.get_value("spider_exceptions/count")
-        if reason == "finished" and not lost and self._query.max_pages is None and self._query.since is None:
-            for listing in set(self._query.listings) - self._unread:
-                self._visits.end_walk(listing.key)
+        """Say what came of it."""
         self._catalog.close()
         stats = self.crawler.stats
         numbers = {
@@ -265,7 +297,7 @@ class OgaSpider(Spider):
             )  # fmt: skip
             return []
         if not newest.dated:
-            self._unread.add(listing)
+            self._walks[listing].is_unread = True
             detail = "not one of its works tells its date: nobody knows where to end"
             return [self._failed(self._address(listing, page), "undated", detail)]
         return [self._page_request(listing, page + 1, newest.last)]
@@ -282,11 +314,9 @@ class OgaSpider(Spider):
             return listing.url(page)
         return listing.url(self._site_url, self._works_per_page, page)
 
-    def _next_pages(self, listing: Listing | ArtCollection, most: int) -> list[Request]:
-        """Return the requests for the next pages of *listing*, in the place of one that came or will not come."""
-        waiting = self._waiting.get(listing, range(0))
-        self._waiting[listing] = waiting[most:]
-        return [self._page_request(listing, number, waiting[-1]) for number in waiting[:most]]
+    def _next_pages(self, walk: Walk, most: int) -> list[Request]:
+        """Return the requests for the next pages of *walk*, in the place of one that came or will not come."""
+        return [self._page_request(walk.listing, number, walk.last) for number in walk.take(most)]
 
     def _page_request(self, listing: Listing | ArtCollection, page: int, last: int) -> Request:
         return Request(
@@ -314,12 +344,16 @@ class OgaSpider(Spider):
             dont_filter=True,
         )
 
-    def _page_was_read(self, response: Response) -> None:
-        """Count a page of which nothing is recorded but that it failed no more."""
+    def _page_was_read(
+        self, response: Response, walk: Walk | None = None, work_urls: Sequence[str] = ()
+    ) -> None:
+        """Count a page of which nothing is recorded but that it failed no more, and which works a *walk* came by."""
         self._count("oga/pages")
         with self._catalog.transaction():
             for url in _asked_urls(response):
                 self._catalog.forget_failures(Stage.PAGE, url)
+            if walk and isinstance(walk.listing, Listing):
+                self._walk_book.name(walk.listing.key, work_urls)
 
     def _announce(self, found: ListingPage | CollectionPage, page: int, following: int) -> None:
         """Count the works of the *following* pages, and of the first, as far as is known."""
@@ -330,21 +364,12 @@ class OgaSpider(Spider):
         self._count(ANNOUNCED, to_come if page else works + to_come)
 
     def _not_recognised(self, response: Response, listing: Listing | ArtCollection | None = None) -> Failure:
-        if (
-            isinstance(listing, ArtCollection)
-            and isinstance(response, TextResponse)
-            and WorkPage(response).recognised
-        ):
-            return self._failed(
-                response.url,
-                "not_a_collection",
-                f"the page of a single work; ask for it with -a url={listing.address}",
-            )
-        return self._failed(
-            response.url,
-            "not_recognised",
-            f"a page of {len(response.body)} bytes that is no listing, no collection and no work",
-        )
+        reason, detail = explained(response, listing)
+        return self._failed(response.url, reason, detail)
+
+    def _walk_of(self, request: Request) -> Walk | None:
+        listing: Listing | ArtCollection | None = request.cb_kwargs.get("listing")
+        return self._walks[listing] if listing else None
 
     def _failed(self, url: str, reason: str, detail: str) -> Failure:
         self.logger.warning("page not read: %s (%s)", url, reason)
@@ -357,16 +382,3 @@ class OgaSpider(Spider):
 def _asked_urls(response: Response) -> tuple[str, ...]:
     """Return where *response* was asked for, and where from it was redirected."""
     return (response.url, *response.meta.get("redirect_urls", ()))
-
-
-def _recorded_urls(item: Item) -> tuple[str, ...]:
-    """Return where the page was asked for that *item* came of; none for a failure, which may always be tried again."""
-    if isinstance(item, ArtItem):
-        return item.asked_urls
-    return (item.work_url,) if isinstance(item, Unchanged) else ()
-
-
-def _rows_of(response: Response, listing: Listing | ArtCollection) -> ListingPage | CollectionPage | None:
-    if not isinstance(response, TextResponse):
-        return None
-    return ListingPage(response) if isinstance(listing, Listing) else CollectionPage(response)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
@@ -12,8 +13,9 @@ import pytest
 
 from artstore.catalog import Catalog
 from artstore.models import Failure, Stage
-from tests.integration.crawling import crawl, interrupted_crawl, rows
+from tests.integration.crawling import changed, crawl, interrupted_crawl, rows
 from tests.replica import ReplicaServer, build_site
+from tests.replica.visiting import LISTING
 
 OLD = {"OGA_RECRAWL_AFTER_DAYS": "0"}
 """Every work is old enough to be asked for again."""
@@ -187,6 +189,169 @@ def test_a_listing_of_which_a_bug_lost_a_work_was_not_read_to_its_end(
 ) -> None:
     pipelines = '{"tests.integration.test_crawl_updates.Losing": 50}'
     crawl(server.url, tmp_path, "-s", f"ITEM_PIPELINES={pipelines}")
-    assert rows(tmp_path, "SELECT * FROM walks") == []
+    assert rows(tmp_path, "SELECT ended FROM walks") == [(0,)]
     crawl(server.url, tmp_path)
-    assert len(rows(tmp_path, "SELECT * FROM walks")) == 1
+    assert rows(tmp_path, "SELECT ended FROM walks") == [(1,)]
+
+
+def listing_pages(server: ReplicaServer) -> int:
+    return sum(target.startswith(LISTING) for _, target in server.requests)
+
+
+UPDATE = ("-a", "art_type=all", "-a", "mode=update")
+
+
+def test_an_update_tries_failed_files_again_wherever_they_are(tmp_path: Path) -> None:
+    site = build_site(works=60)
+    file = site.works[0].listed_files[0]
+    sick = changed(site, lambda each: replace(each, fault="missing") if each.name == file.name else each)
+    with ReplicaServer(sick) as server:
+        crawl(server.url, tmp_path, "-a", "art_type=all")
+        assert rows(tmp_path, "SELECT reason FROM failures") == [("http_404",)]
+        server.listener.answers.site = site
+        server.forget_requests()
+        done = crawl(server.url, tmp_path, *UPDATE)
+        assert done.returncode == 0, done.stderr
+        assert {*asked(server)} == {site.works[0].path, file.url_path}
+        assert listing_pages(server) == 1
+    assert (tmp_path / "files" / file.name).read_bytes() == file.content
+    assert rows(tmp_path, "SELECT * FROM failures") == []
+
+
+def test_an_update_has_the_files_that_a_crawl_left(tmp_path: Path) -> None:
+    with ReplicaServer(build_site(works=30)) as server:
+        crawl(server.url, tmp_path, "-a", "art_type=all", OGA_MAX_CRAWL_BYTES="3000")
+        assert rows(tmp_path, "SELECT 1 FROM files WHERE state <> 'stored'")
+        done = crawl(server.url, tmp_path, *UPDATE)
+    assert done.returncode == 0, done.stderr
+    assert rows(tmp_path, "SELECT 1 FROM files WHERE state <> 'stored'") == []
+    assert rows(tmp_path, "SELECT * FROM failures") == []
+
+
+def test_a_few_pages_of_a_listing_that_is_known_cost_no_update_its_early_end(tmp_path: Path) -> None:
+    with ReplicaServer(build_site(works=80)) as server:
+        crawl(server.url, tmp_path, "-a", "art_type=all")
+        counts = []
+        for words in (["max_pages=1"], ["max_pages=1", "order=desc"]):
+            crawl(
+                server.url, tmp_path, "-a", "art_type=all", *(part for word in words for part in ("-a", word))
+            )
+            server.forget_requests()
+            crawl(server.url, tmp_path, *UPDATE)
+            counts.append(listing_pages(server))
+    # Newest first and cut off, there may be works between those that were read and those that are known.
+    assert counts == [1, 4]
+
+
+def test_a_work_to_which_its_listing_only_leads_on_is_read_once(
+    server: ReplicaServer, tmp_path: Path
+) -> None:
+    work = server.site.works[0]
+    path = server.move(work.slug, "renamed")
+    counts = []
+    for words in ((), (), ("-a", "mode=update")):
+        server.forget_requests()
+        done = crawl(server.url, tmp_path, "-a", "art_type=all", *words)
+        assert done.returncode == 0, done.stderr
+        counts.append([target for _, target in server.requests if target in {path, work.path}])
+    assert counts == [[work.path, path], [], []]
+    assert rows(tmp_path, "SELECT count(*) FROM works") == [(12,)]
+    server.vanish(work.slug)
+    crawl(server.url, tmp_path, "-a", "art_type=all")
+    found = rows(tmp_path, "SELECT url FROM works WHERE gone_at IS NOT NULL")
+    assert found == [(server.url + path,)]
+
+
+def test_a_known_work_that_moved_and_has_not_changed_is_asked_for_once(
+    server: ReplicaServer, data_dir: Path
+) -> None:
+    work = server.site.works[0]
+    path = server.move(work.slug, "renamed")
+    with Catalog(data_dir / "catalog.db") as catalog, catalog.transaction():
+        catalog.execute(
+            "UPDATE works SET crawled_at = '2020-01-01T00:00:00+00:00' WHERE node_id = ?", [work.node_id]
+        )
+    counts = []
+    for _ in range(2):
+        server.forget_requests()
+        crawl(server.url, data_dir, "-a", "art_type=all")
+        counts.append(asked(server))
+    assert counts == [{work.path: 301, path: 304}, {}]
+
+
+def test_a_work_that_is_asked_for_by_several_names_is_read_once(
+    server: ReplicaServer, data_dir: Path
+) -> None:
+    work = server.site.works[0]
+    names = ("-a", f"url={work.path},{work.path}#comment-3", "-a", f"node={work.node_id},{work.node_id}")
+    done = crawl(server.url, data_dir, *names)
+    assert done.returncode == 0, done.stderr
+    assert [target for _, target in server.requests[1:]] == [f"/node/{work.node_id}"]
+    assert rows(data_dir, "SELECT count(*) FROM works") == [(12,)]
+
+
+def test_a_listing_that_is_read_to_its_end_has_not_failed_whatever_its_order_was(
+    server: ReplicaServer, tmp_path: Path
+) -> None:
+    server.fail_everything(500)
+    crawl(server.url, tmp_path, "-a", "query=lanterns")
+    crawl(server.url, tmp_path, "-a", "query=figures")
+    server.fail_everything(None)
+    assert len(rows(tmp_path, "SELECT * FROM failures")) == 2
+    crawl(server.url, tmp_path, "-a", "mode=update", "-a", "query=lanterns")
+    ((left,),) = rows(tmp_path, "SELECT subject FROM failures")
+    assert "keys=figures" in left
+
+
+def test_a_listing_without_its_rows_is_a_failure_and_was_not_read(
+    server: ReplicaServer, tmp_path: Path
+) -> None:
+    server.rewrite(LISTING, lambda text: text.replace("art-preview-title", "title"))
+    done = crawl(server.url, tmp_path)
+    assert done.returncode == 1
+    assert rows(tmp_path, "SELECT reason FROM failures") == [("not_recognised",)]
+    assert rows(tmp_path, "SELECT ended FROM walks") == [(0,)]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_listing_that_breaks_off_gives_the_works_that_it_has_and_is_a_failure(
+    server: ReplicaServer, tmp_path: Path
+) -> None:
+    server.rewrite(LISTING, lambda text: text[: text.index("views-row-4 ")])
+    crawl(server.url, tmp_path, "-a", "art_type=all")
+    assert rows(tmp_path, "SELECT count(*) FROM works") == [(3,)]
+    assert rows(tmp_path, "SELECT reason FROM failures") == [("not_recognised",)]
+    assert rows(tmp_path, "SELECT ended FROM walks") == [(0,)]
+    server.rewrite(LISTING, None)
+    crawl(server.url, tmp_path, "-a", "art_type=all")
+    assert rows(tmp_path, "SELECT count(*) FROM works") == [(12,)]
+    assert rows(tmp_path, "SELECT * FROM failures") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        (
+            lambda text: text.replace("field-art-files", "field-art-downloads"),
+            "the files of the work cannot be",
+        ),
+        (lambda text: text[: text.index("field-name-field-art-files")], "the page of the work breaks off"),
+    ],
+)
+def test_a_work_whose_files_cannot_be_read_is_a_failure_and_keeps_what_is_known_of_it(
+    server: ReplicaServer, data_dir: Path, change: Callable[[str], str], detail: str
+) -> None:
+    work = server.site.works[3]
+    known = rows(data_dir, "SELECT * FROM work_files ORDER BY 1, 2")
+    server.change(work.slug, title="Another title")
+    server.rewrite(work.path, change)
+    done = crawl(server.url, data_dir, "-a", f"url={work.path}")
+    assert done.returncode == 1
+    ((reason, said),) = rows(data_dir, "SELECT reason, detail FROM failures")
+    assert reason == "not_recognised"
+    assert said.startswith(detail)
+    assert rows(data_dir, "SELECT * FROM work_files ORDER BY 1, 2") == known
+    server.rewrite(work.path, None)
+    crawl(server.url, data_dir, "-a", f"url={work.path}")
+    assert rows(data_dir, "SELECT * FROM failures") == []
+    assert rows(data_dir, "SELECT 1 FROM works WHERE title = 'Another title'") == [(1,)]

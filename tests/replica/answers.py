@@ -30,6 +30,8 @@ from tests.replica.listing import collection_page, feed, listing_page
 from tests.replica.site import FILES_PATH
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.replica.site import ReplicaWork, Site
 
 FEED: Final = "/latest/rss.xml"
@@ -68,6 +70,7 @@ class Answers:
     """The site as a function of the requested target, and of what its faults remember.
 
     `site` may be replaced by another one at any time, `failing` be a status or "reset" for all but robots.txt.
+    `moved` has the paths of pages that redirect to others, `rewritten` what is done to the HTML of a page.
     """
 
     def __init__(
@@ -84,6 +87,8 @@ class Answers:
         self.robots_status = robots_status
         self.challenge_status = challenge_status
         self.failing: int | Literal["reset"] | None = None
+        self.moved: dict[str, str] = {}
+        self.rewritten: dict[str, Callable[[str], str]] = {}
         self.faults = Faults()
 
     def answer(self, target: str, base: str, cookies: str = "") -> Answer:
@@ -99,7 +104,16 @@ class Answers:
             return challenge.resource(path) or not_found(path)
         if self.challenge_status and path != FEED and not challenge.is_passed(cookies):
             return challenge.page(self.challenge_status)
-        return self.page(path, query, base, cookies)
+        return self.shown(path, query, base, cookies)
+
+    def shown(self, path: str, query: str, base: str, cookies: str) -> Answer:
+        """A page at the address that it has by now, with what was done to its HTML."""
+        if path in self.moved:
+            return redirect(301, base + self.moved[path])
+        came = next((old for old, new in self.moved.items() if new == path), path)
+        answer = self.page(came, query, base, cookies)
+        change = self.rewritten.get(path)
+        return html(change(text_of(answer))) if change and answer.status == 200 else answer
 
     def robots_txt(self) -> Answer:
         if self.robots_status != 200:
@@ -140,6 +154,11 @@ class Answers:
             return thumbnail(site, rest)
         back = site.file_at(FILES_PATH + rest)
         return redirect(302, base + back.url_path) if folder == "loop" and back else not_found(path)
+
+
+def text_of(answer: Answer) -> str:
+    """The page that is the body of an answer."""
+    return b"".join(answer.body.pieces(0, answer.body.length or 0)).decode()
 
 
 def work_at(site: Site, path: str) -> ReplicaWork | None:

@@ -14,7 +14,7 @@ from tests.replica.handler import Handler
 from tests.replica.log import Entry, Log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from tests.replica.site import ReplicaWork, Site
@@ -151,6 +151,19 @@ class ReplicaServer:
         with self.changing:
             self.listener.answers.site = living.grown(self.site, count)
             return self.site.works[-count:] if count else ()
+
+    def move(self, slug: str, new_slug: str) -> str:
+        """Give the page of a work another address, and return its path; listings name the old one, which redirects."""
+        work = self.site.work(slug)
+        self.listener.answers.moved[work.path] = f"/content/{new_slug}"
+        return f"/content/{new_slug}"
+
+    def rewrite(self, path: str, change: Callable[[str], str] | None) -> None:
+        """Do *change* to the HTML of the page at *path*, whatever its query, from now on; None ends it."""
+        if change is None:
+            del self.listener.answers.rewritten[path]
+        else:
+            self.listener.answers.rewritten[path] = change
 
     def fail_everything(self, status: int | Literal["reset"] | None) -> None:
         """Answer everything but robots.txt with an error of this status, or reset the connection; None ends it."""

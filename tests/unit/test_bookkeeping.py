@@ -37,6 +37,23 @@ def test_failures_and_vanished_works_are_written_with_them(settings: Settings) -
     assert record([failure, Gone(failure)], settings) == [[failure], [failure]]
 
 
+def test_a_work_is_gone_where_the_address_that_a_redirect_led_to_is_not_there(settings: Settings) -> None:
+    old = "https://opengameart.org/content/old-name"
+    failure = Failure(Stage.PAGE, old, "http_404", "the server answered 404")
+    assert record([ArtItem(a_work("Axe"), (old,)), Gone(failure, (a_work("Axe").url,))], settings) == [[], []]
+    with Catalog(settings.catalog_path) as catalog:
+        assert catalog.execute("SELECT count(gone_at) FROM works").fetchone()[0] == 1
+        assert catalog.execute("SELECT url FROM work_addresses").fetchone()["url"] == old
+
+
+def test_an_old_address_that_leads_nowhere_any_more_takes_no_work_with_it(settings: Settings) -> None:
+    old = "https://opengameart.org/content/old-name"
+    failure = Failure(Stage.PAGE, old, "http_404", "the server answered 404")
+    assert record([ArtItem(a_work("Axe"), (old,)), Gone(failure, (old,))], settings) == [[], [failure]]
+    with Catalog(settings.catalog_path) as catalog:
+        assert catalog.execute("SELECT count(gone_at) FROM works").fetchone()[0] == 0
+
+
 def titles(settings: Settings) -> list[str]:
     with Catalog(settings.catalog_path) as catalog:
         return [row["title"] for row in catalog.execute("SELECT title FROM works ORDER BY title")]

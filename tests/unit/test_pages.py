@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from html import unescape
 from pathlib import Path
@@ -123,6 +124,56 @@ def test_what_is_no_work_is_not_recognised(html: str) -> None:
     assert not work_page(html).recognised
 
 
+WORK = next(work for work in SITE.works if len(work.listed_files) > 1 and work.comments)
+FILE_LESS = replace(WORK, files=())
+LIST = "field-name-field-art-files"
+
+
+@pytest.mark.parametrize("cut", [LIST, "group-footer", 'span class="file"'])
+def test_a_work_that_breaks_off_before_the_comments_is_not_recognised(cut: str) -> None:
+    whole = pages.work_page(WORK, BASE)
+    shown = work_page(whole[: whole.index(cut)], WORK.path)
+    assert (shown.is_work, shown.is_whole, shown.recognised) == (True, False, False)
+
+
+@pytest.mark.parametrize("cut", ["</div></div></body>", "</body>", "</html>"])
+def test_a_work_that_breaks_off_behind_its_files_has_all_of_them(cut: str) -> None:
+    whole = pages.work_page(WORK, BASE)
+    shown = work_page(whole[: whole.rindex(cut)], WORK.path)
+    assert shown.recognised
+    assert shown.files == page_of(WORK).files
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (LIST, "field-name-field-art-downloads"),
+        ("/sites/default/files/", "/storage/"),
+        ('<span class="file">', '<span class="upload">'),
+    ],
+)
+def test_a_work_whose_files_are_called_otherwise_is_not_recognised(before: str, after: str) -> None:
+    shown = work_page(pages.work_page(WORK, BASE).replace(before, after), WORK.path)
+    assert shown.files == ()
+    assert (shown.is_work, shown.is_whole, shown.recognised) == (True, True, False)
+
+
+def test_held_back_files_in_other_words_are_not_taken_for_none() -> None:
+    withheld = pages.work_page(replace(WORK, withheld=True), BASE)
+    assert work_page(withheld).withheld
+    shown = work_page(withheld.replace("due to potential licensing issues", "because of a complaint"))
+    assert not shown.recognised
+
+
+def test_a_work_may_have_no_files_whatever_is_written_about_them() -> None:
+    said = '<div class="field-label">File(s):</div><span class="file"><a type="a/b; length=1" href="/x">x</a></span>'
+    wordy = replace(FILE_LESS, body=f"<p>none</p>{said}", copyright_notice="File(s): none")
+    assert FILE_LESS.comments
+    assert page_of(FILE_LESS).recognised
+    assert page_of(wordy).recognised
+    assert page_of(wordy).files == ()
+
+
 @pytest.mark.parametrize(
     ("head", "title"),
     [
@@ -139,7 +190,7 @@ def test_what_is_no_work_is_not_recognised(html: str) -> None:
 )
 def test_the_title_may_come_from_the_head(head: str, title: str) -> None:
     shown = work_page(
-        f'<head>{head}</head><body><h2>User login</h2><div class="node node-art view-mode-full"></div>'
+        f'<head>{head}</head><body><h2>User login</h2><div class="node node-art view-mode-full"></div></html>'
     )
     assert (shown.recognised, shown.title) == (bool(title), title)
 
@@ -252,6 +303,53 @@ def test_a_collection_names_its_works_and_the_last_page(collection: Collection) 
     assert [url for page in shown for url in page.work_urls] == wanted
     assert [page.last_page for page in shown] == [1, 0]
     assert [page.total for page in shown] == [len(wanted)] * 2
+
+
+def altered(query: str, before: str, after: str) -> ListingPage:
+    """A listing in which one thing is called otherwise."""
+    whole = listing_page(SITE.works, "/art-search-advanced", query, BASE)
+    assert before in whole
+    return ListingPage(response(whole.replace(before, after), "/art-search-advanced"))
+
+
+@pytest.mark.parametrize("query", ["", "page=1", "items_per_page=144", "keys=lanterns"])
+@pytest.mark.parametrize("part", ["views-row", "art-preview-title", "view-content"])
+def test_a_listing_that_announces_works_and_shows_none_is_not_recognised(query: str, part: str) -> None:
+    shown = altered(query, part, "called-otherwise")
+    assert shown.work_urls == []
+    assert not shown.recognised
+
+
+def test_without_a_header_the_pager_says_that_there_are_works() -> None:
+    whole = listing_page(SITE.works, "/art-search-advanced", "", BASE)
+    bare = whole.replace("view-header", "nothing").replace("art-preview-title", "nothing")
+    assert not ListingPage(response(bare)).recognised
+    assert ListingPage(response(bare.replace('class="pager"', ""))).recognised
+
+
+@pytest.mark.parametrize("query", ["", "page=1", "items_per_page=144", "keys=no+such+thing", "page=9"])
+def test_a_listing_is_whole_also_if_it_is_empty(query: str) -> None:
+    assert listing(query).recognised
+    assert listing(query).is_whole
+
+
+@pytest.mark.parametrize("cut", ["views-row-3 ", "views-row-24 ", '<ul class="pager"'])
+def test_a_listing_that_breaks_off_is_not_whole(cut: str) -> None:
+    whole = listing_page(SITE.works, "/art-search-advanced", "", BASE)
+    shown = ListingPage(response(whole[: whole.index(cut)], "/art-search-advanced"))
+    assert (shown.recognised, shown.is_whole) == (True, False)
+
+
+@pytest.mark.parametrize("cut", ["view-header", "Displaying", "view-content"])
+def test_a_listing_that_breaks_off_before_its_rows_is_not_taken_for_an_empty_one(cut: str) -> None:
+    whole = listing_page(SITE.works, "/art-search-advanced", "", BASE)
+    assert not ListingPage(response(whole[: whole.index(cut)])).recognised
+
+
+def test_a_row_without_a_title_makes_a_listing_that_is_not_whole() -> None:
+    row = f'<a href="{SITE.works[-1].path}">{SITE.works[-1].title}</a></span>'
+    shown = altered("", row, "</span>")
+    assert (shown.recognised, shown.is_whole, len(shown.work_urls)) == (True, False, 23)
 
 
 def collection(view: str, node: str = "node node-art-collection view-mode-full") -> CollectionPage:
@@ -402,7 +500,7 @@ def test_a_real_listing_is_read_in_full(real_pages: Path) -> None:
 @pytest.mark.real
 def test_really_withheld_files_are_seen_to_be_withheld(real_pages: Path) -> None:
     shown = with_content((real_pages / "12_files_withheld_COMPOSED.html").read_text())
-    assert (shown.recognised, shown.withheld, shown.files) == (True, True, ())
+    assert (shown.is_work, shown.hides_files, shown.withheld, shown.files) == (True, False, True, ())
 
 
 @pytest.mark.real

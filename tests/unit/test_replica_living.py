@@ -247,3 +247,22 @@ def test_a_collection_lists_its_works_on_pages(server: ReplicaServer) -> None:
         assert not first.css(".node-art.view-mode-full, .view-display-id-search_art_advanced")
         assert listed(page(server, f"{collection.path}?page=9")) == []
     assert get(f"{server.url}/content/no-such-shelf").status == 404
+
+
+def test_a_moved_work_is_at_its_new_address_and_listings_lead_there_by_the_old_one(
+    server: ReplicaServer,
+) -> None:
+    path = server.move(FIRST, "renamed")
+    assert path == "/content/renamed"
+    assert get(f"{server.url}/content/{FIRST}", follow=False).status == 301
+    assert get(f"{server.url}/content/{FIRST}").body == get(server.url + path).body
+    assert f"/content/{FIRST}" in rows(server, "sort_order=ASC")
+
+
+def test_a_page_can_be_rewritten_and_then_be_as_it_was(server: ReplicaServer) -> None:
+    before = rows(server, "items_per_page=144")
+    server.rewrite(LISTING, lambda text: text.replace("art-preview-title", "something"))
+    assert rows(server, "items_per_page=144") == []
+    assert get(f"{server.url}/content/no-such-thing").status == 404
+    server.rewrite(LISTING, None)
+    assert rows(server, "items_per_page=144") == before

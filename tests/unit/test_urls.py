@@ -94,6 +94,14 @@ def test_max_pages_is_a_number_or_no_limit(given: str, expected: int | None) -> 
         ({"since": "9" * 40 + "d"}, "since=9+d: a day such as"),
         ({"since": "0001-01-01"}, "since=0001-01-01: a day such as"),
         ({"since": "30d", "sort": "views"}, "sort=views: with since= the newest works come first"),
+        ({"mode": "update", "sort": "favourites"}, "sort=favourites: with mode=update the newest works come"),
+        ({"mode": "update", "sort": "Views"}, "sort=Views: with mode=update the newest .* leave sort= out"),
+        ({"mode": "update", "sort": "relevance", "query": "x"}, "sort=relevance: with mode=update"),
+        ({"mode": "update", "order": "asc"}, "order=asc: with mode=update the newest works come first"),
+        ({"since": "30d", "order": "asc"}, "order=asc: with since= the newest works come first"),
+        ({"order": "up"}, "order=up: one of asc, desc is needed"),
+        ({"tag": "a,b", "tag_op": "xor"}, "tag_op=xor: one of or, and, not is needed"),
+        ({"tag_op": "not"}, "tag_op=not: it says how tags are meant, .* give tag= too"),
         ({"since": "30d", "mode": "update"}, "mode=update reads as far as .* since= as far as a date"),
         ({"since": "30d", "collection": "x"}, "collection= names what is to be read"),
         ({"since": "30d", "url": "/content/x"}, "url= names what is to be read"),
@@ -141,6 +149,39 @@ def test_words_tag_and_author_go_where_the_site_wants_them() -> None:
     assert found["field_art_tags_tid"] == "top/down"
     assert found["field_art_tags_tid_op"] == "or"
     assert found["name"] == "Łucja Żak"
+
+
+def test_a_title_and_all_or_none_of_several_tags_are_asked_for_as_the_site_does() -> None:
+    found = dict(parameters(query(title="iron & steel", tag="sword, 16x16", tag_op="And")))
+    assert found["title"] == "iron & steel"
+    assert (found["field_art_tags_tid"], found["field_art_tags_tid_op"]) == ("sword, 16x16", "and")
+    assert dict(parameters(query(tag="sword", tag_op="not")))["field_art_tags_tid_op"] == "not"
+
+
+WORDS = {
+    "query": "fire", "title": "sword", "tag": "a,b", "author": "ada", "licence": "cc0", "art_type": "3d",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_searches_for_other_works_are_other_searches(name: str) -> None:
+    one, other = query(**WORDS).listings[0], query(**WORDS | {name: ""}).listings[0]
+    assert one.key != other.key
+    assert not one.has_page(SITE, other.url(SITE, 24, 0))
+
+
+def test_tags_that_are_meant_in_another_way_make_another_search() -> None:
+    asked = [query(tag="a,b", tag_op=tag_op).listings[0] for tag_op in ("or", "and", "not")]
+    assert len({listing.key for listing in asked}) == 3
+
+
+@pytest.mark.parametrize("order", [{"sort": "views"}, {"order": "desc"}, {"mode": "update"}])
+def test_one_search_in_two_orders_is_one_search_on_whatever_pages(order: dict[str, str]) -> None:
+    one, other = query(**WORDS).listings[0], query(**WORDS | order).listings[0]
+    assert one != other
+    assert one.key == other.key
+    assert one.has_page(SITE, other.url(SITE, 24, 3))
+    assert not one.has_page("https://elsewhere.example", other.url(SITE, 24, 3))
 
 
 def test_each_art_type_and_licence_is_a_parameter_of_its_own() -> None:
@@ -198,6 +239,10 @@ def test_several_searches_are_several_listings() -> None:
         ({"sort": "favourites"}, "count", "DESC"),
         ({"sort": "Views"}, "totalcount", "DESC"),
         ({"sort": "relevance"}, "score", "DESC"),
+        ({"order": "desc"}, "created", "DESC"),
+        ({"sort": "views", "order": "ASC"}, "totalcount", "ASC"),
+        ({"mode": "update", "order": "desc"}, "created", "DESC"),
+        ({"since": "30d", "order": "desc"}, "created", "DESC"),
     ],
 )
 def test_listings_are_ordered_as_asked(given: dict[str, str], by: str, order: str) -> None:
@@ -212,6 +257,11 @@ def test_works_are_named_by_number_too() -> None:
         f"{SITE}/node/12",
     )
     assert query(node="12").listings == ()
+
+
+def test_a_work_that_is_named_twice_is_asked_for_once() -> None:
+    asked = query(url="/content/sword,/content/sword#comment-1", node="12,12")
+    assert asked.urls == (f"{SITE}/content/sword", f"{SITE}/node/12")
 
 
 @pytest.mark.parametrize(

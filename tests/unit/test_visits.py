@@ -154,3 +154,66 @@ def test_pages_of_a_collection_that_failed_are_not_asked_for_as_works(
     fail(catalog, Stage.PAGE, f"{site}/content/sword")
     fail(catalog, Stage.PAGE, f"{site}/content/my-shelf?page=0")
     assert visits.failed_pages(site) == [f"{site}/content/sword"]
+
+
+def test_a_work_that_was_gone_and_is_named_again_is_asked_for_the_next_day(catalog: Catalog) -> None:
+    visits = Visits(catalog, timedelta(days=30))
+    record(catalog, SWORD, "a.png")
+    with catalog.transaction():
+        catalog.record_gone(SWORD.url)
+    assert not visits.is_due(SWORD.url)
+    with catalog.transaction():
+        two_days_ago = (datetime.now(UTC) - timedelta(days=2)).isoformat()
+        catalog.execute("UPDATE works SET crawled_at = ?", [two_days_ago])
+    assert visits.is_due(SWORD.url)
+    with catalog.transaction():
+        catalog.execute("UPDATE works SET gone_at = NULL")
+    assert not visits.is_due(SWORD.url)
+
+
+SITE = "https://opengameart.org"
+
+
+def test_works_with_files_to_be_had_are_unfinished_each_once(catalog: Catalog, visits: Visits) -> None:
+    assert visits.unfinished(SITE) == []
+    record(catalog, a_work("Axe", a_link("b.png"), a_link("c.png")))
+    record(catalog, SWORD, "a.png")
+    record(catalog, a_work("Bow", a_link("d.png")))
+    assert visits.unfinished(SITE) == [a_work("Axe").url, a_work("Bow").url]
+    assert visits.unfinished("https://elsewhere.example") == []
+    record(catalog, a_work("Axe", a_link("b.png"), a_link("c.png")), "b.png", "c.png")
+    assert visits.unfinished(SITE) == [a_work("Bow").url]
+
+
+def test_files_that_nobody_lists_or_whose_work_is_gone_make_nothing_unfinished(
+    catalog: Catalog, visits: Visits
+) -> None:
+    record(catalog, SWORD)
+    record(catalog, a_work("Sword"))
+    record(catalog, a_work("Bow", a_link("d.png")))
+    with catalog.transaction():
+        catalog.record_gone(a_work("Bow").url)
+    assert visits.unfinished(SITE) == []
+
+
+@pytest.mark.parametrize(
+    ("stage", "subject"), [(Stage.DOWNLOAD, a_link("a.png").url), (Stage.PAGE, SWORD.url)]
+)
+@pytest.mark.parametrize(("times", "tried"), [(1, True), (2, False)])
+def test_an_unfinished_work_is_left_alone_as_long_as_its_page_or_its_files_are(
+    catalog: Catalog, visits: Visits, stage: Stage, subject: str, times: int, *, tried: bool
+) -> None:
+    record(catalog, SWORD)
+    with catalog.transaction():
+        catalog.record_unavailable(a_link("a.png").url, FileState.FAILED)
+    fail(catalog, stage, subject, times)
+    assert visits.unfinished(SITE) == [SWORD.url] * tried
+
+
+def test_pages_that_failed_are_found_by_the_beginning_of_their_addresses(
+    catalog: Catalog, visits: Visits
+) -> None:
+    fail(catalog, Stage.PAGE, f"{SITE}/art-search-advanced?keys=a_b")
+    fail(catalog, Stage.PAGE, f"{SITE}/content/sword")
+    fail(catalog, Stage.DOWNLOAD, f"{SITE}/art-search-advanced?keys=c")
+    assert visits.failed_at(f"{SITE}/art-search-advanced") == [f"{SITE}/art-search-advanced?keys=a_b"]
