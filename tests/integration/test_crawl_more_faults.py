@@ -15,6 +15,7 @@ import pytest
 from artstore.partial import PartFile
 from tests.integration.crawling import ROOT, bytes_below, crawl, rows
 from tests.replica import ReplicaServer, build_site, large
+from tests.replica.markup import STRAYS
 
 
 class Faulty(NamedTuple):
@@ -100,6 +101,28 @@ def test_broken_markup_is_read_like_whole_markup(faulty: Faulty) -> None:
     work = faulty.server.site.work("fault-broken-markup")
     found = rows(faulty.data_dir, f"SELECT title, author FROM works WHERE node_id = {work.node_id}")
     assert found == [(work.title, work.author_name)]
+
+
+def test_of_a_file_list_only_files_are_asked_for_and_what_else_it_holds_is_told(faulty: Faulty) -> None:
+    targets = {entry.target for entry in faulty.server.log}
+    told = dict(rows(faulty.data_dir, "SELECT subject, reason FROM failures WHERE stage = 'download'"))
+    assert targets.isdisjoint(STRAYS)
+    assert {told[faulty.server.url + path] for path in STRAYS} == {"not_a_file"}
+
+
+def test_a_blank_in_an_address_is_encoded_and_two_hosts_have_places_of_their_own(faulty: Faulty) -> None:
+    file = faulty.server.site.file("fault odd links.png")
+    found = dict(
+        rows(faulty.data_dir, "SELECT url, path FROM files WHERE name IN ('odd', ?)", file.upload_name)
+    )
+    ours = faulty.server.url + file.url_path
+    theirs = ours.replace("127.0.0.1", "localhost")
+    assert set(found) == {ours, theirs}
+    assert len(set(found.values())) == 2
+    for path in found.values():
+        assert (faulty.data_dir / "files" / path).read_bytes() == file.content
+    hosts = [entry.host.partition(":")[0] for entry in faulty.server.log if entry.target == file.url_path]
+    assert sorted(hosts) == ["127.0.0.1", "localhost"]
 
 
 MEASURED = """

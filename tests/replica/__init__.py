@@ -56,7 +56,8 @@ its good neighbour `fault-gone-good.png`, and so on; `tests.replica.faults` says
                 fault-endless-error (a 404 of 64 MB)
     its page    fault-gone-page, fault-busy-page, fault-unavailable-page, fault-loop-page, fault-broken-markup (readable),
                 fault-challenge-page and fault-challenge-page-503 (shown once a script has set `js_ok=1`),
-                fault-endless-page (64 MB), fault-bomb-page (the same in 0.3 MB of gzip)
+                fault-endless-page (64 MB), fault-bomb-page (the same in 0.3 MB of gzip),
+                fault-odd-links (a raw blank, the same name on another host, a thumbnail, what is no file)
 
 Last, with `large_mb=N`, comes large-file, whose file is of N million bytes.
 """

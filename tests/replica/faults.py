@@ -5,7 +5,7 @@ For good     missing (404), forbidden (403), gone (410), error (500), unrecognis
 For a while  flaky (500 twice), busy (429 once, Retry-After in seconds), unavailable (503 once, Retry-After as a date),
              cut-off (two thirds are lost twice, but a Range gets what is missing)
 For all      slow, endless, endless-error (404, and no end), markup (a parser of HTML reads it), bomb (a page of 64 MB
-             in 0.3 MB of gzip); challenge, challenge-503 (until a cookie says that a script ran)
+             in 0.3 MB of gzip), odd-links (in the file list); challenge, challenge-503 (until a cookie says that a script ran)
 """
 
 from __future__ import annotations
@@ -90,6 +90,8 @@ class Faults:
                 )
             case "markup":
                 text = markup.spoiled(text)
+            case "odd-links":
+                text = markup.with_odd_links(text, base, other_host(base), work.files[0])
             case "challenge" | "challenge-503":
                 if not challenge.is_passed(cookies):
                     return challenge.page(200 if work.fault == "challenge" else 503)

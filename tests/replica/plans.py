@@ -127,4 +127,5 @@ MORE_FAULT_PLANS = (
     Plan("Fault: endless error", "gem", ("png:fault-endless-error.png", "png:fault-endless-error-good.png"), file_fault="endless-error"),
     Plan("Fault: endless page", "gem", ("png:fault-endless-page.png",), fault="endless"),
     Plan("Fault: bomb page", "gem", ("png:fault-bomb-page.png",), fault="bomb"),
+    Plan("Fault: odd links", "gem", ("png:fault odd links.png",), fault="odd-links"),
 )  # fmt: skip
