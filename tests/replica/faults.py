@@ -5,7 +5,8 @@ For good     missing (404), forbidden (403), gone (410), error (500), unrecognis
 For a while  flaky (500 twice), busy (429 once, Retry-After in seconds), unavailable (503 once, Retry-After as a date),
              cut-off (two thirds are lost twice, but a Range gets what is missing)
 For all      slow, endless, endless-error (404, and no end), markup (a parser of HTML reads it), bomb (a page of 64 MB
-             in 0.3 MB of gzip), odd-links (in the file list); challenge, challenge-503 (until a cookie says that a script ran)
+             in 0.3 MB of gzip), odd-links (in the file list), to-admin, script-to-admin (which robots.txt forbids),
+             moved (to its number); challenge, challenge-503 (until a cookie says that a script ran)
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ FLAKY_FAILURES: Final = 2
 BUSY_FAILURES: Final = 1
 CUT_OFFS: Final = 2
 RETRY_AFTER_S: Final = 1
+ADMIN: Final = "/admin/secret"
 ENDLESS_BYTES: Final = 64_000_000
 
 
@@ -99,6 +101,7 @@ class Faults:
         return (
             self.passing(work.fault, work.path)
             or huge(work.fault)
+            or led_away(work, base, path)
             or html(text, modified_at=work.modified_at)
         )
 
@@ -149,6 +152,16 @@ def huge(fault: WorkFault | None) -> Answer | None:
     if fault == "bomb":
         return Answer(200, HTML, InMemory(bomb()), headers={"Content-Encoding": "gzip"})
     return Answer(200, HTML, Endless(b"<html>", ENDLESS_BYTES)) if fault == "endless" else None
+
+
+def led_away(work: ReplicaWork, base: str, path: str) -> Answer | None:
+    """A page that leads elsewhere: to its number, or where robots.txt lets nobody go; None if it does not."""
+    if work.fault == "to-admin":
+        return redirect(302, base + ADMIN)
+    if work.fault == "moved" and path == work.path:
+        return redirect(301, f"{base}/node/{work.node_id}")
+    script = f"<html><body>Wait.<script>location.href = '{ADMIN}'</script></body></html>"
+    return html(script) if work.fault == "script-to-admin" else None
 
 
 @cache

@@ -34,7 +34,7 @@ MOVES: Final[Mapping[FileFault, str]] = {"redirect": "moved", "foreign": "elsewh
 WorkFault = Literal[
     "unrecognised", "missing", "error",
     "gone", "busy", "unavailable", "loop", "markup", "challenge", "challenge-503",
-    "endless", "bomb", "odd-links",
+    "endless", "bomb", "odd-links", "to-admin", "script-to-admin", "moved",
 ]  # fmt: skip
 """What is wrong with the page of a work; `tests.replica.faults` says which of them pass."""
 
