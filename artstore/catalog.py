@@ -126,10 +126,14 @@ class Catalog:
             "UPDATE works SET etag = ?, last_modified = ? WHERE url = ?", [etag, last_modified, work_url]
         )
 
-    def record_unchanged(self, work_url: str) -> None:
-        """Write that the page of *work_url* is what it was."""
-        self._db.execute("UPDATE works SET crawled_at = ?, gone_at = NULL WHERE url = ?", [_now(), work_url])
+    def record_unchanged(self, work_url: str) -> int | None:
+        """Write that the page of *work_url* is what it was; return its work_id, or None if it is not known."""
+        row = self._db.execute(
+            "UPDATE works SET crawled_at = ?, gone_at = NULL WHERE url = ? RETURNING work_id",
+            [_now(), work_url],
+        ).fetchone()
         self.forget_failures(Stage.PAGE, work_url)
+        return row["work_id"] if row else None
 
     def record_gone(self, work_url: str) -> bool:
         """Write that the page of *work_url* is there no more, and return whether it was known; its art is kept."""

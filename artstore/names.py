@@ -72,6 +72,16 @@ def path_of_url(url: str) -> str:
     return marked(path, encoded) if path.startswith(f"{ADDED}/") else path
 
 
+def is_same_file(url: str, other: str) -> bool:
+    """Say whether two addresses mean one file: they may differ in http: and https:, and in what is percent-encoded."""
+    return url == other or _meaning(url) == _meaning(other)
+
+
+def _meaning(url: str) -> tuple[str | None, bytes, bytes]:
+    parts = urlsplit(url)
+    return parts.hostname, unquote_to_bytes(parts.path), unquote_to_bytes(parts.query)
+
+
 def safe_path(name: str) -> str:
     """Return *name*, a path as an archive or a folder means it, as a safe relative path.
 

@@ -2,7 +2,8 @@
 
 OpenGameArt tells ``Foo.png`` from ``foo.png``; macOS and Windows do not, nor does
 a stick that a data folder is copied to. The file that comes first has its plain
-name, the other ``foo~d3036d20a6.png``; once recorded, a path is never another.
+name, the other ``foo~d3036d20a6.png``; once recorded, a path is never another. So it
+is with files of the same name on two hosts.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import unquote, urlsplit
 
 from artstore import names
 from artstore.catalog import Catalog
@@ -21,12 +23,23 @@ REMEMBERED = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Recorded:
-    """What the catalog has of the files of a work and of those they might meet."""
+class _Holder:
+    """The file that has a place."""
 
-    by_url: dict[str, str]
-    by_folded: dict[str, str]
-    paths: set[str]
+    path: str
+    url: str
+
+    def is_for(self, path: str, url: str) -> bool:
+        return self.path == path and names.is_same_file(self.url, url)
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """What the catalog has of some files and of those they might meet."""
+
+    path_by_url: dict[str, str]
+    by_path: dict[str, _Holder]
+    by_folded: dict[str, _Holder]
 
 
 class Places:
@@ -34,46 +47,64 @@ class Places:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._given: OrderedDict[str, str] = OrderedDict()
-        """Folded path -> path, the oldest first."""
+        self._given: OrderedDict[str, _Holder] = OrderedDict()
+        """By folded path, the oldest first."""
 
     def place(self, work: Work) -> Work:
         """Return *work* with the path that each of its files has, or is to have."""
         if not work.files:
             return work
-        recorded = self._recorded(work.files)
+        recorded = self._recorded([(link.url, link.path) for link in work.files])
         files = tuple(replace(link, path=self._path(link, recorded)) for link in work.files)
         while len(self._given) > REMEMBERED:
             self._given.popitem(last=False)
         return replace(work, files=files)
 
     def _path(self, link: FileLink, recorded: _Recorded) -> str:
-        if known := recorded.by_url.get(link.url):
+        """Return the path of *link*: its plain name, or marked where another file has that.
+
+        The first mark is the same for every way to write the address. The second tells hosts apart,
+        and is for names that meet to the letter.
+        """
+        if known := recorded.path_by_url.get(link.url):
             return known
-        if link.path in recorded.paths:
-            # The same file: its address is written in another way, with http: or other percent signs.
-            return link.path
-        folded = names.folded(link.path)
-        holder = recorded.by_folded.get(folded) or self._given.get(folded, link.path)
-        # The path decides the mark, as it is the same for every way to write the address.
-        path = link.path if holder == link.path else names.marked(link.path, link.path)
-        self._given[names.folded(path)] = path
+        if self._is_free(link.path, link.url, recorded):
+            return self._give(link.path, link.url)
+        parts = urlsplit(link.url)
+        origin = f"//{parts.hostname}{unquote(parts.path)}"
+        marks = [names.marked(link.path, original) for original in (link.path, origin)]
+        recorded = self._recorded([(link.url, path) for path in marks])
+        free = (path for path in marks if self._is_free(path, link.url, recorded))
+        # None is free only if hashes meet; then the catalog, where a path is unique, does not take it.
+        return self._give(next(free, marks[-1]), link.url)
+
+    def _is_free(self, path: str, url: str, recorded: _Recorded) -> bool:
+        """Say whether *path* is that of the file at *url*, or may be."""
+        if at_path := recorded.by_path.get(path):
+            return at_path.is_for(path, url)
+        folded = names.folded(path)
+        holder = recorded.by_folded.get(folded) or self._given.get(folded)
+        return holder is None or holder.is_for(path, url)
+
+    def _give(self, path: str, url: str) -> str:
+        self._given[names.folded(path)] = _Holder(path, url)
         return path
 
-    def _recorded(self, links: Sequence[FileLink]) -> _Recorded:
+    def _recorded(self, wanted: Sequence[tuple[str, str]]) -> _Recorded:
+        """Return what the catalog has of *wanted*, pairs of URL and path."""
         rows = self._catalog.execute(
             """
             SELECT url, path, folded FROM files WHERE url IN (SELECT value FROM json_each(?))
             OR path IN (SELECT value FROM json_each(?)) OR folded IN (SELECT value FROM json_each(?))
             """,
             [
-                json.dumps([link.url for link in links]),
-                json.dumps([link.path for link in links]),
-                json.dumps([names.folded(link.path) for link in links]),
+                json.dumps([url for url, _ in wanted]),
+                json.dumps([path for _, path in wanted]),
+                json.dumps([names.folded(path) for _, path in wanted]),
             ],
         ).fetchall()
         return _Recorded(
-            by_url={row["url"]: row["path"] for row in rows},
-            by_folded={row["folded"]: row["path"] for row in rows},
-            paths={row["path"] for row in rows},
+            path_by_url={row["url"]: row["path"] for row in rows},
+            by_path={row["path"]: _Holder(row["path"], row["url"]) for row in rows},
+            by_folded={row["folded"]: _Holder(row["path"], row["url"]) for row in rows},
         )

@@ -10,11 +10,11 @@ from typing import Any
 
 from artstore.addresses import work_at
 from artstore.catalog import Catalog
-from artstore.models import Stage, Work
+from artstore.models import FileLink, Stage, Work
 from artstore.pauses import is_over
 
-TO_BE_HAD = """(state IN ('pending', 'failed') OR state = 'stored' AND EXISTS (
-    SELECT 1 FROM failures WHERE stage = 'download' AND subject = files.url
+TO_BE_HAD = """(state IN ('pending', 'failed') OR state = 'stored' AND (
+    declared_bytes <> size_bytes OR EXISTS (SELECT 1 FROM failures WHERE stage = 'download' AND subject = files.url)
 ))"""
 """Of a file: not here, or here in an older form while a newer one could not be had."""
 
@@ -55,6 +55,41 @@ class Visits:
             [work["work_id"]],
         )
         return any(self.may_try(Stage.DOWNLOAD, file["url"]) for file in files)
+
+    def is_old(self, work_url: str) -> bool:
+        """Say whether *work_url* was read so long ago that its files, too, are to be asked whether they have changed."""
+        work = self._catalog.execute("SELECT crawled_at FROM works WHERE url = ?", [work_url]).fetchone()
+        return work is not None and self._is_past(work["crawled_at"])
+
+    def _is_past(self, crawled_at: str) -> bool:
+        return datetime.fromisoformat(crawled_at) < datetime.now(UTC) - self._max_age
+
+    def stored_files(self, work_url: str) -> tuple[FileLink, ...]:
+        """Return the files that the page of *work_url* listed when it was last read, and that are here."""
+        found = self._catalog.execute(
+            """
+            SELECT files.url, path, name, declared_bytes, mime
+            FROM works JOIN work_files USING (work_id) JOIN files USING (file_id)
+            WHERE works.url = ? AND listed AND state = 'stored' ORDER BY position
+            """,
+            [work_url],
+        )
+        return tuple(FileLink(**row) for row in found)
+
+    def release(self, max_bytes: int) -> None:
+        """Write that files which were too large are to be had, where they have no more than *max_bytes*."""
+        with self._catalog.transaction():
+            self._catalog.execute(
+                """
+                DELETE FROM failures WHERE stage = 'download' AND reason = 'too_large'
+                AND subject IN (SELECT url FROM files WHERE declared_bytes <= ?)
+                """,
+                [max_bytes],
+            )
+            self._catalog.execute(
+                "UPDATE files SET state = 'pending' WHERE state = 'too_large' AND declared_bytes <= ?",
+                [max_bytes],
+            )
 
     def may_try(self, stage: Stage, subject: str) -> bool:
         """Say whether *subject*, if it failed before, has been left alone for long enough."""

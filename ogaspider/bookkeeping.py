@@ -13,7 +13,7 @@ from artstore.errors import NotRecorded, NotWritten, OgaError
 from artstore.models import Failure, Stage
 from artstore.series import record_series
 from artstore.settings import Settings
-from ogaspider.items import ArtItem, Gone, Item, Unchanged
+from ogaspider.items import ArtItem, Gone, Item, Outcomes
 
 Outcome = list[Failure] | OgaError | OSError
 """Of an item: its failures, but for those in its findings; or why it is not in the catalog."""
@@ -36,7 +36,7 @@ def record(items: Sequence[Item], settings: Settings) -> list[Outcome]:
 
 def _synced(item: Item, blobs: FolderBlobs) -> Outcome:
     try:
-        for path, findings in item.findings.items() if isinstance(item, ArtItem) else ():
+        for path, findings in item.findings.items() if isinstance(item, Outcomes) else ():
             blobs.sync_found(path, findings)
     except OSError as error:
         return error
@@ -58,9 +58,10 @@ def _write(items: Sequence[Item], catalog: Catalog) -> list[Outcome]:
 
 def _not_recorded(item: Item, error: NotRecorded, catalog: Catalog) -> Outcome:
     """Write only that *item* could not be: it costs no other one."""
-    if not isinstance(item, ArtItem):
+    if not isinstance(item, Outcomes):
         return error
-    failure = Failure(Stage.PAGE, item.work.url, "not_recorded", str(error))
+    work_url = item.work.url if isinstance(item, ArtItem) else item.work_url
+    failure = Failure(Stage.PAGE, work_url, "not_recorded", str(error))
     return _write([failure], catalog)[0]
 
 
@@ -70,13 +71,15 @@ def _catalog(path: Path) -> Catalog:
 
 
 def _written(item: Item, catalog: Catalog) -> list[Failure]:
-    if isinstance(item, Unchanged):
-        catalog.record_unchanged(item.work_url)
-        return []
     if isinstance(item, Gone) and _is_gone(item, catalog):
         return []
-    if isinstance(item, ArtItem):
-        _write_art(item, catalog)
+    if isinstance(item, Outcomes):
+        work_id = (
+            _write_art(item, catalog)
+            if isinstance(item, ArtItem)
+            else catalog.record_unchanged(item.work_url)
+        )
+        _write_files(item, work_id, catalog)
         failures = [*(failure for failure, _ in item.unavailable), *item.unread]
     else:
         failures = [item.failure if isinstance(item, Gone) else item]
@@ -91,18 +94,22 @@ def _is_gone(item: Gone, catalog: Catalog) -> bool:
     return any(known)
 
 
-def _write_art(item: ArtItem, catalog: Catalog) -> None:
+def _write_art(item: ArtItem, catalog: Catalog) -> int:
     work_id = catalog.record_work(item.work)
     if item.validators:
         catalog.record_validators(item.work.url, item.validators.etag, item.validators.last_modified)
     record_addresses(catalog, work_id, item.work, item.asked_urls)
     for url in item.asked_urls:
         catalog.forget_failures(Stage.PAGE, url)
+    return work_id
+
+
+def _write_files(item: Outcomes, work_id: int | None, catalog: Catalog) -> None:
     for stored in item.stored:
         catalog.record_stored(stored)
     for path, findings in item.findings.items():
         catalog.record_findings(path, findings)
-    if item.findings:
+    if item.findings and work_id is not None:
         record_series(catalog, work_id)
     for failure, state in item.unavailable:
         catalog.record_unavailable(failure.subject, state)

@@ -15,6 +15,7 @@ from artstore.errors import OgaError
 from ogaspider.challenges import BROWSER, COOKIES, shows_challenge
 from ogaspider.chromium import find_chromium, launch_options
 from ogaspider.downloads import StreamingDownloadHandler
+from ogaspider.navigation import Navigation
 from ogaspider.settings import house_settings
 
 NEEDLESS = frozenset({"image", "media", "font", "stylesheet"})
@@ -61,19 +62,27 @@ class BrowserDownloadHandler(StreamingDownloadHandler):
         await super().close()
 
     async def _browse(self, request: Request) -> Response:
+        from playwright.async_api import Error
+
         browser = await self._open()
         answers: list[Any] = []
-        how = self._how(answers)
+        navigation = Navigation(self.crawler, request)
+        how = self._how(answers) | {"playwright_page_init_callback": navigation.guard}
         request.meta.update(how)
         try:
             response = await browser.download_request(request)
+        except Error:
+            # What it was stopped for says more than that it was.
+            navigation.check()
+            raise
         finally:
             # They hold functions, which Scrapy could not write down with the request.
             for key in how:
                 del request.meta[key]
         cookies = await browser.context_wrappers[CONTEXT].context.cookies(response.url)
         request.meta[COOKIES] = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in cookies)
-        return _as_shown(response, answers)
+        navigation.check()
+        return navigation.answer(_as_shown(response, answers))
 
     def _how(self, answers: list[Any]) -> dict[str, Any]:
         """Return scrapy-playwright's part of the meta; *answers* will hold those for the page itself, in their order."""

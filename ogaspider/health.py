@@ -9,6 +9,7 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.exceptions import (
     CannotResolveHostError,
+    DownloadCancelledError,
     DownloadConnectionRefusedError,
     DownloadFailedError,
     DownloadTimeoutError,
@@ -75,11 +76,9 @@ class HealthMiddleware:
 
     def process_exception(self, request: Request, exception: Exception) -> None:
         """Count a request that got no answer."""
-        if not isinstance(exception, NO_ANSWERS):
-            return
-        if is_robots_txt(request):
+        if is_robots_txt(request) and isinstance(exception, (*NO_ANSWERS, DownloadCancelledError)):
             self._no_robots_txt(request, str(exception))
-        else:
+        elif isinstance(exception, NO_ANSWERS):
             self.count_error(f"{type(exception).__name__} for {request.url}")
 
     def count_error(self, what: str) -> None:

@@ -8,17 +8,10 @@ from artstore.models import Failure, FileState, Findings, StoredFile, Work
 from artstore.visits import Validators
 
 
-@dataclass(slots=True, repr=False)
-class ArtItem:
-    """A work on its way into the catalog; each pipeline fills its part."""
+@dataclass(slots=True, kw_only=True)
+class Outcomes:
+    """What became of the files of a work; each pipeline fills its part."""
 
-    work: Work
-    asked_urls: tuple[str, ...] = ()
-    """The addresses under which its page was asked for: redirects and ``/node/…`` lead to others."""
-    validators: Validators | None = None
-    """What its page can be asked with next time."""
-    changed: bool = False
-    """Whether it was read before and said something else: then its files may be others too."""
     stored: list[StoredFile] = field(default_factory=list)
     """By the files pipeline: what is on disk now."""
     unavailable: list[tuple[Failure, FileState]] = field(default_factory=list)
@@ -29,16 +22,32 @@ class ArtItem:
     unread: list[Failure] = field(default_factory=list)
     """By the unpack pipeline: stored files that could not be looked at, for now."""
 
+
+@dataclass(slots=True, repr=False)
+class ArtItem(Outcomes):
+    """A work on its way into the catalog."""
+
+    work: Work
+    asked_urls: tuple[str, ...] = ()
+    """The addresses under which its page was asked for: redirects and ``/node/…`` lead to others."""
+    validators: Validators | None = None
+    """What its page can be asked with next time."""
+    changed: bool = False
+    """Whether it was read before and said something else: then its files may be others too."""
+
     def __repr__(self) -> str:
         # Scrapy logs the items that it drops: their address says enough.
         return f"<{self.work.url}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Unchanged:
-    """A work whose page is what it was."""
+@dataclass(slots=True, repr=False)
+class Unchanged(Outcomes):
+    """A work whose page is what it was; its files may be others all the same."""
 
     work_url: str
+
+    def __repr__(self) -> str:
+        return f"<{self.work_url}>"
 
 
 @dataclass(frozen=True, slots=True)

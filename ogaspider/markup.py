@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from lxml.cssselect import CSSSelector
 from lxml.etree import HTMLParser, fromstring
@@ -13,6 +14,11 @@ from scrapy.http import TextResponse
 
 END_CHARACTERS = 1_000
 """How near to the end of a page its last tag is."""
+
+ALLOWED = "!#$%&'()*+,/:;=?@[]"
+"""What may stand in an address beside letters, digits and ``-._~``; a percent sign is never encoded a second time."""
+
+FORBIDDEN = re.compile(r"[^\w!#$%&'()*+,/:;=?@\[\]\-.~]", re.ASCII)
 
 
 @cache
@@ -60,7 +66,10 @@ def texts_of(elements: list[Any]) -> tuple[str, ...]:
 
 
 def absolute(response: TextResponse, href: str) -> str | None:
-    """Return *href* as an absolute address, or None if it leads to no page: people type those of authors themselves."""
+    """Return *href* as an absolute address, or None if it leads to no page: people type those of authors themselves.
+
+    To the letter, but for what no address may hold: blanks, for instance, which no server takes, are encoded.
+    """
     href = href.strip()
     try:
         # Most are absolute; to join them takes longer than to find them.
@@ -68,4 +77,12 @@ def absolute(response: TextResponse, href: str) -> str | None:
         is_page = urlsplit(url).scheme in {"http", "https"}
     except ValueError:
         return None
-    return url if is_page else None
+    return _whole(url) if is_page else None
+
+
+def _whole(url: str) -> str:
+    """Return *url* with that percent-encoded, behind its host, which RFC 3986 has in no address."""
+    if not FORBIDDEN.search(url):
+        return url
+    begin = url.find("/", len("https://"))
+    return url if begin < 0 else url[:begin] + quote(url[begin:], safe=ALLOWED, errors="replace")

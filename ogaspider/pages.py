@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from lxml.etree import XPath
 from scrapy.http import TextResponse
@@ -69,6 +69,9 @@ NODE_ID = re.compile(r"(?:flag-favorites-|/node/)(\d+)")
 
 SITE_NAME = "| OpenGameArt.org"
 """What follows the title of every page."""
+
+DERIVED = "styles/"
+"""The folder below that of the files in which the site keeps thumbnails of them."""
 
 MOST_DIGITS = 18
 """Of a number in 63 bits."""
@@ -246,9 +249,18 @@ class WorkPage:
     @cached_property
     def files(self) -> tuple[FileLink, ...]:
         """The file list of the work: no previews, no attachments of comments."""
+        return tuple(_file(url, link) for url, link in self._listed if _is_art(url))
+
+    @property
+    def strays(self) -> tuple[str, ...]:
+        """The addresses in the file list that lead to no art: it may hold thumbnails, or files that the site keeps elsewhere."""
+        return tuple(dict.fromkeys(url for url, _ in self._listed if not _is_art(url)))
+
+    @cached_property
+    def _listed(self) -> list[tuple[str, Any]]:
         links = select(self._fields.get("field-art-files", ()), "span.file > a")
         found = ((absolute(self._response, link.get("href", "")), link) for link in links)
-        return tuple(_file(url, link) for url, link in found if url and _is_file(url))
+        return [(url, link) for url, link in found if url]
 
     @cached_property
     def _author(self) -> list[Any]:
@@ -260,6 +272,12 @@ class WorkPage:
 
 def _is_file(url: str) -> bool:
     return bool(urlsplit(url).path.partition(names.FILES_MARKER)[2])
+
+
+def _is_art(url: str) -> bool:
+    """Say whether *url* is what an artist uploaded, and not what the site has made of it."""
+    name = unquote(urlsplit(url).path.partition(names.FILES_MARKER)[2])
+    return bool(name) and not name.startswith(DERIVED)
 
 
 def _file(url: str, link: Any) -> FileLink:

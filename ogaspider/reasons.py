@@ -16,10 +16,13 @@ from scrapy.spidermiddlewares.httperror import HttpError
 
 from ogaspider.challenges import Challenged
 
+REDIRECT_LOOP = "redirect_loop"
+TOO_LARGE = "too_large"
+
 REASONS: dict[type[BaseException], str] = {
     ResponseDataLossError: "truncated",
     DownloadTimeoutError: "timeout",
-    DownloadCancelledError: "too_large",
+    DownloadCancelledError: TOO_LARGE,
     DownloadConnectionRefusedError: "connection_refused",
     CannotResolveHostError: "unknown_host",
     DownloadFailedError: "connection_lost",
@@ -29,7 +32,6 @@ REASONS: dict[type[BaseException], str] = {
     OSError: "connection_lost",
 }
 
-REDIRECT_LOOP = "redirect_loop"
 
 NETWORK_ERRORS = tuple(REASONS)
 """What a download can raise; anything else is a bug."""
@@ -42,5 +44,8 @@ def reason_of(error: BaseException) -> tuple[str, str]:
     if isinstance(error, IgnoreRequest) and "redirections" in str(error):
         # Scrapy has no exception of its own for it.
         return REDIRECT_LOOP, str(error)
+    if isinstance(error, IgnoreRequest) and "DOWNLOAD_MAXSIZE" in str(error):
+        # Nor for a page that is too large once it is decompressed.
+        return TOO_LARGE, str(error)
     code = next((code for kind, code in REASONS.items() if isinstance(error, kind)), "failed")
     return code, f"{type(error).__name__}: {error}".rstrip(": ")

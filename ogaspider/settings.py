@@ -56,6 +56,9 @@ RETRY_EXCEPTIONS = [
     OSError,
 ]
 DOWNLOAD_TIMEOUT = 180.0
+# Bytes of a page, also when it is decompressed; a listing of 144 works has half a million. Parsed it takes ten times as
+# much memory. Files have limits of their own.
+DOWNLOAD_MAXSIZE = 10_000_000
 
 DOWNLOAD_HANDLERS = {
     "http": "ogaspider.browser.BrowserDownloadHandler",

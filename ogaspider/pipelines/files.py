@@ -7,10 +7,12 @@ import errno
 import hashlib
 import logging
 from datetime import timedelta
+from enum import Enum, auto
 from typing import Self
 
 from scrapy import Request
 from scrapy.crawler import Crawler
+from scrapy.exceptions import DropItem
 from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
 
@@ -19,9 +21,10 @@ from artstore.catalog import Catalog
 from artstore.models import Failure, FileLink, FileState, Stage, StoredFile
 from artstore.partial import IN_MEMORY_BYTES, PartFile
 from artstore.visits import Validators, Visits
-from ogaspider.downloads import MAX_BYTES, PART, VERBATIM, DiskError, header
+from ogaspider.allowance import Allowance, AllowanceSpent, Share
+from ogaspider.downloads import HTML, MAX_BYTES, PART, SHARE, VERBATIM, DiskError, header, mime_of
 from ogaspider.ending import CrawlEnded, Ending
-from ogaspider.items import ArtItem, Item
+from ogaspider.items import ArtItem, Item, Outcomes, Unchanged
 from ogaspider.reasons import NETWORK_ERRORS, reason_of
 from ogaspider.settings import house_settings
 
@@ -35,7 +38,20 @@ SLOW_BYTES_PER_S = 50_000
 UNKNOWN_BYTES = 50_000_000
 """What a file of unannounced size is taken for, in how long it may take."""
 
+LEFT = "oga/files/left"
+"""Stat: files that the crawl leaves to the next one, since it has downloaded as much as it may."""
+
 Outcome = StoredFile | tuple[Failure, FileState] | FileState
+
+
+class Known(Enum):
+    """What is done with the files of a work that are here."""
+
+    KEPT = auto()
+    ASKED = auto()
+    """Whether they have changed, where the server gave something to ask it with."""
+    RENEWED = auto()
+    """The same; and where it gave nothing, they are downloaded again."""
 
 
 class ArtFilesPipeline:
@@ -55,7 +71,9 @@ class ArtFilesPipeline:
         self._catalog = Catalog(settings.catalog_path)
         self._visits = Visits(self._catalog, timedelta(days=settings.recrawl_after_days))
         self._max_bytes = settings.max_file_bytes
-        self._crawl_bytes_left = settings.max_crawl_bytes
+        self._max_crawl_bytes = settings.max_crawl_bytes
+        self._allowance = Allowance(settings.max_crawl_bytes)
+        self._visits.release(self._max_bytes)
         self._ending = Ending(crawler)
         self._on_their_way: dict[str, asyncio.Future[Outcome]] = {}
         self._failed: set[str] = set()
@@ -67,30 +85,50 @@ class ArtFilesPipeline:
         return cls(crawler)
 
     def close_spider(self) -> None:
-        """Close the catalog."""
+        """Say how many files are left to the next crawl, and close the catalog."""
+        if left := self.crawler.stats.get_value(LEFT):
+            logger.warning(
+                "files left to the next crawl: %d; this one has downloaded OGA_MAX_CRAWL_BYTES=%d",
+                left, self._max_crawl_bytes,
+            )  # fmt: skip
         self._catalog.close()
 
     async def process_item(self, item: Item) -> Item:
-        """Have each file that the work lists, but not too often what fails."""
-        if isinstance(item, ArtItem):
-            each = (self._once(link, item) for link in item.work.files)
-            for outcome in await asyncio.gather(*each, return_exceptions=True):
-                if isinstance(outcome, BaseException):
-                    logger.error("a bug: a file of %s stays to be had", item.work.url, exc_info=outcome)
-                elif isinstance(outcome, StoredFile):
-                    item.stored.append(outcome)
-                elif isinstance(outcome, tuple):
-                    item.unavailable.append(outcome)
+        """Have each file that the work lists, but not too often what fails. An item that the end cut short is dropped."""
+        if not isinstance(item, Outcomes):
+            return item
+        links, known = self._what_to_do(item)
+        each = (self._once(link, known) for link in links)
+        for link, outcome in zip(links, await asyncio.gather(*each, return_exceptions=True), strict=True):
+            if isinstance(outcome, BaseException):
+                logger.error("a bug: %s stays to be had", link.url, exc_info=outcome)
+            elif isinstance(outcome, StoredFile):
+                item.stored.append(outcome)
+            elif isinstance(outcome, tuple):
+                item.unavailable.append(outcome)
+            elif known is not Known.KEPT and self._ending.ended:
+                # Recorded, the work would be new enough not to be looked at for weeks.
+                raise DropItem(f"the crawl ends, the next one asks again: {link.url}")
         return item
 
-    async def _once(self, link: FileLink, item: ArtItem) -> Outcome:
+    def _what_to_do(self, item: ArtItem | Unchanged) -> tuple[tuple[FileLink, ...], Known]:
+        """Return the files that a work is to have, and what is done with those that are here."""
+        if isinstance(item, Unchanged):
+            is_old = self._visits.is_old(item.work_url)
+            return (self._visits.stored_files(item.work_url) if is_old else ()), Known.ASKED
+        if item.changed:
+            return item.work.files, Known.RENEWED
+        is_old = bool(item.work.files) and self._visits.is_old(item.work.url)
+        return item.work.files, Known.ASKED if is_old else Known.KEPT
+
+    async def _once(self, link: FileLink, known: Known) -> Outcome:
         """Return the outcome for one file, which other works may list too: that it failed is one failure."""
         if link.path in self._on_their_way:
             outcome = await self._on_their_way[link.path]
             return outcome if isinstance(outcome, StoredFile) else FileState.PENDING
         if link.path in self._failed or not self._visits.may_try(Stage.DOWNLOAD, link.url):
             return FileState.PENDING
-        self._on_their_way[link.path] = asyncio.ensure_future(self._outcome(link, item))
+        self._on_their_way[link.path] = asyncio.ensure_future(self._outcome(link, known))
         try:
             outcome = await self._on_their_way[link.path]
         finally:
@@ -99,32 +137,41 @@ class ArtFilesPipeline:
             self._failed.add(link.path)
         return outcome
 
-    async def _outcome(self, link: FileLink, item: ArtItem) -> Outcome:
+    async def _outcome(self, link: FileLink, known: Known) -> Outcome:
         try:
-            return await self._had(link, item)
+            return await self._had(link, known)
         except OSError as error:
             return self._unavailable(link, "unreadable", f"{type(error).__name__}: {error.strerror}")
 
-    async def _had(self, link: FileLink, item: ArtItem) -> Outcome:
+    async def _had(self, link: FileLink, what_to_do: Known) -> Outcome:
         recorded = self._catalog.stored_file(link.path)
         known = await self._known(link, recorded)
-        if known and not item.changed and not self._visits.has_failed(link.url):
+        if known and not self._is_asked_for(link, known, what_to_do):
             return known
         if link.declared_bytes is not None and link.declared_bytes > self._max_bytes:
-            return self._unavailable(
+            return known or self._unavailable(
                 link, "too_large", f"{link.declared_bytes} bytes, over the limit of {self._max_bytes}"
             )
-        if self._crawl_bytes_left < (link.declared_bytes or 1):
-            # What is here already is no failure, even if it might be asked whether it has changed.
-            return known or self._unavailable(
-                link, "crawl_limit", "this crawl has downloaded as much as it may; see docs/settings.md"
-            )
-        # Taken beforehand, since others download meanwhile, and corrected afterwards.
-        self._crawl_bytes_left -= link.declared_bytes or 0
-        outcome = await self._download(self._request(link, known), link, known, is_new=recorded is None)
-        came_bytes = outcome.size_bytes if isinstance(outcome, StoredFile) and outcome is not known else 0
-        self._crawl_bytes_left += (link.declared_bytes or 0) - came_bytes
-        return outcome
+        try:
+            # Of what is known, probably nothing comes.
+            share = self._allowance.share(0 if known else link.declared_bytes or 0)
+        except AllowanceSpent:
+            return known or self._left()
+        try:
+            request = self._request(link, known, share)
+            return await self._download(request, link, known, is_new=recorded is None)
+        finally:
+            share.close()
+
+    def _is_asked_for(self, link: FileLink, known: StoredFile, what_to_do: Known) -> bool:
+        """Say whether to ask for a *known* file all the same: it may be another under the same name and of the same length."""
+        if what_to_do is Known.RENEWED or self._visits.has_failed(link.url):
+            return True
+        return what_to_do is Known.ASKED and bool(known.etag or known.last_modified)
+
+    def _left(self) -> FileState:
+        self.crawler.stats.inc_value(LEFT)
+        return FileState.PENDING
 
     async def _download(
         self, request: Request, link: FileLink, known: StoredFile | None, *, is_new: bool
@@ -146,6 +193,8 @@ class ArtFilesPipeline:
             return self._unavailable(link, "not_written", str(error))
         except CrawlEnded:
             return FileState.PENDING
+        except AllowanceSpent:
+            return self._left()
         except NETWORK_ERRORS as error:
             return self._broken_off(error, link, part)
         finally:
@@ -165,7 +214,7 @@ class ArtFilesPipeline:
         reason, detail = reason_of(error)
         if reason == "too_large":
             part.discard()
-            if link.declared_bytes is not None and link.declared_bytes < self._max_bytes:
+            if link.declared_bytes is not None and link.declared_bytes <= self._max_bytes:
                 return self._unavailable(link, "wrong_length", f"{detail}, which the work's page says it has")
         return self._unavailable(link, reason, detail)
 
@@ -186,14 +235,14 @@ class ArtFilesPipeline:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return StoredFile(path, file.tell(), digest)
 
-    def _request(self, link: FileLink, known: StoredFile | None) -> Request:
+    def _request(self, link: FileLink, known: StoredFile | None, share: Share) -> Request:
         """Return the request for a file by its address exactly as given; for a *known* one, for whether it has changed."""
         # Compressed on the way, the length would be another than the one that was announced.
         headers = {"Accept-Encoding": "identity"}
         if known:
-            # The page says something else than before: perhaps of this file, under the same name and of the same length.
             headers |= Validators(known.etag, known.last_modified).headers()
-        meta = {PART: PartFile(self._root, link.path), MAX_BYTES: self._limit(link)}
+        meta = {PART: PartFile(self._root, link.path), MAX_BYTES: self._limit(link), SHARE: share}
+        meta |= {HTML: link.mime == "text/html"}
         meta |= VERBATIM | {"download_timeout": _timeout_s(link)}
         return Request(link.url, callback=NO_CALLBACK, headers=headers, meta=meta)
 
@@ -220,7 +269,9 @@ class ArtFilesPipeline:
 
     def _unavailable(self, link: FileLink, reason: str, detail: str) -> Outcome:
         logger.warning("file not stored: %s (%s)", link.url, reason)
-        state = FileState.TOO_LARGE if reason == "too_large" else FileState.FAILED
+        # Where the page does not say how large it is, only the next try can tell whether it still is too large.
+        is_said = reason == "too_large" and link.declared_bytes is not None
+        state = FileState.TOO_LARGE if is_said else FileState.FAILED
         return Failure(Stage.DOWNLOAD, link.url, reason, detail), state
 
 
@@ -228,8 +279,7 @@ def _problem(response: Response, link: FileLink, part: PartFile) -> tuple[str, s
     """Return (code, words) for what is wrong with *response*, or None."""
     if response.status not in {200, 206}:
         return f"http_{response.status}", f"the server answered {response.status}"
-    mime = (header(response, "Content-Type") or "").partition(";")[0].strip().lower()
-    if mime == "text/html" and link.mime != "text/html":
+    if mime_of(response.headers) == "text/html" and link.mime != "text/html":
         return "html_instead", f"a web page came instead of {link.mime or 'the file'}"
     if link.declared_bytes is not None and part.size_bytes != link.declared_bytes:
         return "wrong_length", f"{part.size_bytes} bytes came, the work's page says {link.declared_bytes}"

@@ -14,7 +14,7 @@ from artstore.errors import NotWritten, OgaError
 from artstore.models import Failure
 from ogaspider.bookkeeping import record
 from ogaspider.ending import NOT_WRITTEN, Ending
-from ogaspider.items import ArtItem, Item
+from ogaspider.items import ArtItem, Item, Outcomes
 from ogaspider.settings import house_settings
 
 MOST_AT_ONCE = 100
@@ -53,6 +53,8 @@ class RecordPipeline:
         for failure in failures:
             self._stats.inc_value("oga/failures")
             self._stats.inc_value(f"oga/failures/{failure.stage}/{failure.reason}")
+        if isinstance(item, Outcomes):
+            self._announce_failures(item)
         if isinstance(item, ArtItem):
             self._announce(item)
         return item
@@ -72,13 +74,15 @@ class RecordPipeline:
                 ended = NotWritten(f"the process that writes the catalog ended, {error}")
         raise ended
 
-    def _announce(self, item: ArtItem) -> None:
-        self._stats.inc_value("oga/works")
+    def _announce_failures(self, item: Outcomes) -> None:
         unread = [failure for findings in item.findings.values() for failure in findings.failures]
         self._stats.inc_value("oga/failures", len(unread))
         for failure in unread:
             self._stats.inc_value(f"oga/failures/{failure.stage}/{failure.reason}")
             logger.warning("not read: %s (%s)", failure.subject, failure.reason)
+
+    def _announce(self, item: ArtItem) -> None:
+        self._stats.inc_value("oga/works")
         pictures = sum(len(findings.images) for findings in item.findings.values())
         logger.info(
             "%d: %s, by %s: %d of %d files, %d new pictures%s",

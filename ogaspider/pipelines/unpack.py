@@ -14,7 +14,7 @@ from artstore.errors import OgaError
 from artstore.examiners import Examiners, unreadable
 from artstore.models import StoredFile
 from ogaspider.ending import NOT_UNPACKED, Ending
-from ogaspider.items import ArtItem, Item
+from ogaspider.items import Item, Outcomes
 from ogaspider.settings import house_settings
 
 
@@ -45,7 +45,7 @@ class UnpackPipeline:
 
     async def process_item(self, item: Item) -> Item:
         """Look at each stored file that is new."""
-        if isinstance(item, ArtItem):
+        if isinstance(item, Outcomes):
             # Another work that is on its way may list the same file.
             new = [
                 stored
@@ -57,13 +57,13 @@ class UnpackPipeline:
             await asyncio.gather(*(self._examine(item, stored) for stored in new))
         return item
 
-    async def _examine(self, item: ArtItem, stored: StoredFile) -> None:
+    async def _examine(self, item: Outcomes, stored: StoredFile) -> None:
         try:
             await self._look(item, stored.path)
         finally:
             self._on_their_way.discard((stored.path, stored.sha256))
 
-    async def _look(self, item: ArtItem, path: str) -> None:
+    async def _look(self, item: Outcomes, path: str) -> None:
         try:
             item.findings[path] = await self._examiners.find_images(path)
         except OSError as error:

@@ -198,6 +198,11 @@ class OgaSpider(Spider):
             validators=Validators(header(response, "ETag"), header(response, "Last-Modified")),
             changed=self._visits.has_changed(work),
         )
+        for url in page.strays:
+            self.logger.warning("not asked for: %s (not_a_file)", url)
+            yield Failure(
+                Stage.DOWNLOAD, url, "not_a_file", f"no file of the site's art, but listed by {work.url}"
+            )
 
     def request_failed(self, failure: TwistedFailure) -> Iterator[Request | Item]:
         """Yield why a page could not be had."""

@@ -14,9 +14,11 @@ import pytest
 
 from artstore.errors import NotReady
 from ogaspider.chromium import find_chromium
-from tests.integration.crawling import ROOT, command, crawl, environment, rows, work_paths
+from tests.integration.crawling import ROOT, command, crawl, environment, rows, with_fault, work_paths
 from tests.replica import Entry, ReplicaServer, Site, build_site
 from tests.replica.challenge import FONT, PICTURE, RESOURCES, STYLE
+from tests.replica.faults import ADMIN
+from tests.replica.site import WorkFault
 
 CHALLENGED = ("fault-challenge-page", "fault-challenge-page-503")
 PLAIN = ("harbour-lanterns", "crooked-toolbox")
@@ -26,7 +28,10 @@ NEEDLESS = {STYLE, PICTURE, FONT}
 
 @pytest.fixture(scope="module")
 def site() -> Site:
-    return build_site(works=6, more_faults=True)
+    site = build_site(works=6, more_faults=True)
+    # A browser takes its time over pages without an end, whoever stops it.
+    works = tuple(work for work in site.works if work.fault not in {"endless", "bomb"})
+    return Site.of(site.seed, works, site.files)
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +128,40 @@ class TestWithABrowser:
         assert targets(log)[0] == "/robots.txt"
         assert not {entry.target for entry in log} & NEEDLESS
 
+    @pytest.mark.parametrize("status", [200, 503])
+    def test_where_files_come_as_a_challenge_a_page_is_read_by_the_browser_and_they_are_asked_for_again(
+        self, tmp_path: Path, status: int
+    ) -> None:
+        """The cookie opens the page and two files; then another one is needed, and again."""
+        site = build_site(works=33)
+        files = site.work("swords-of-one-smith").files
+        with ReplicaServer(
+            site, challenge_status=status, challenged=("pages", "files"), challenge_lasts=3
+        ) as server:
+            done = crawl(server.url, tmp_path, "-s", "STATS_DUMP=1", *named("swords-of-one-smith"))
+            log = server.log
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+        assert rows(tmp_path, "SELECT * FROM failures") == []
+        assert files_stored(tmp_path) == {file.name for file in files}
+        for file in files:
+            assert (tmp_path / "files" / file.name).read_bytes() == file.content
+        # The work, then the first page of the site for each new cookie: not once for each file.
+        assert 2 <= pages_opened(done.stderr) <= 4
+        assert targets(log).count("/") >= 2
+
+    def test_a_file_that_stays_a_challenge_is_a_failure_of_that_kind(self, tmp_path: Path) -> None:
+        site = build_site(works=4)
+        (file,) = site.work("harbour-lanterns").files
+        with ReplicaServer(
+            site, challenge_status=503, challenged=("pages", "files"), challenge_lasts=1
+        ) as server:
+            done = crawl(server.url, tmp_path, *named("harbour-lanterns"))
+            asked = targets(server.log)
+        assert "Traceback" not in done.stderr
+        assert rows(tmp_path, "SELECT stage, reason FROM failures") == [("download", "challenge")]
+        assert asked.count(file.url_path) == 4
+
     def test_what_the_browser_reads_is_what_stands_there(self, tmp_path: Path, site: Site) -> None:
         facts = (
             "SELECT node_id, title, author, description, copyright_notice, posted_at FROM works ORDER BY 1"
@@ -135,6 +174,31 @@ class TestWithABrowser:
         # By address: which of two names that differ only in case stays as it is, is a matter of which comes first.
         stored = "SELECT url, sha256 FROM files WHERE state = 'stored' ORDER BY url"
         assert rows(tmp_path / "plain", stored) == rows(tmp_path / "browser", stored)
+
+    @pytest.mark.parametrize("fault", ["to-admin", "script-to-admin"])
+    def test_the_browser_does_not_go_where_robots_txt_lets_nobody_go(
+        self, tmp_path: Path, site: Site, fault: WorkFault
+    ) -> None:
+        leading = with_fault(site, fault, "/content/crooked-toolbox")
+        with ReplicaServer(leading) as server:
+            done = crawl(server.url, tmp_path, "-s", "OGA_BROWSER=1", *named(*PLAIN))
+            asked = targets(server.log)
+            works = work_paths(tmp_path, server.url)
+        assert "Traceback" not in done.stderr
+        assert ADMIN not in asked
+        assert works == {"/content/harbour-lanterns"}
+        assert rows(tmp_path, "SELECT reason FROM failures") == [("refused_by_robots",)]
+
+    def test_a_redirect_that_is_allowed_is_followed_and_both_addresses_are_known(
+        self, tmp_path: Path, site: Site
+    ) -> None:
+        with ReplicaServer(with_fault(site, "moved", "/content/crooked-toolbox")) as server:
+            done = crawl(server.url, tmp_path, "-s", "OGA_BROWSER=1", *named("crooked-toolbox"))
+            asked = targets(server.log)
+            works = work_paths(tmp_path, server.url)
+        assert done.returncode == 0, done.stderr
+        assert works == {"/content/crooked-toolbox"}
+        assert asked.count("/content/crooked-toolbox") == 1
 
     def test_errors_are_errors_in_a_browser_too(self, tmp_path: Path, site: Site) -> None:
         with ReplicaServer(site) as server:
@@ -184,6 +248,19 @@ def test_without_a_browser_a_challenge_is_a_failure_that_says_what_to_install(
         assert "apt install chromium" in detail
     assert all(asked.count(f"/content/{slug}") == 1 for slug in CHALLENGED)
     assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_browser_a_file_that_is_a_challenge_is_one_failure_and_not_tried_thrice(
+    tmp_path: Path,
+) -> None:
+    site = build_site(works=4)
+    (file,) = site.work("harbour-lanterns").files
+    with ReplicaServer(site, challenge_status=503, challenged=("files",)) as server:
+        done = crawl(server.url, tmp_path, *named("harbour-lanterns"), **without_chromium(tmp_path))
+        asked = targets(server.log)
+    assert rows(tmp_path, "SELECT stage, reason FROM failures") == [("download", "challenge")]
+    assert asked.count(file.url_path) == 1
     assert "Traceback" not in done.stderr
 
 

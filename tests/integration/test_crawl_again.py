@@ -125,7 +125,9 @@ def test_a_second_failure_is_counted_on_the_first(again: Again) -> None:
     assert times == [(2,)]
 
 
-def test_works_that_are_due_are_read_again_but_not_their_files(crawled: Crawled, tmp_path: Path) -> None:
+def test_works_and_files_that_are_due_are_asked_whether_they_have_changed(
+    crawled: Crawled, tmp_path: Path
+) -> None:
     data_dir = tmp_path / "data"
     shutil.copytree(crawled.data_dir, data_dir)
     crawled.server.forget_requests()
@@ -133,7 +135,10 @@ def test_works_that_are_due_are_read_again_but_not_their_files(crawled: Crawled,
     assert done.returncode == 0, done.stderr
     asked = [target for _, target in crawled.server.requests if target.startswith("/content/")]
     assert sorted(asked) == sorted(work.path for work in crawled.works[:24])
-    assert files_asked_for(crawled.server) == set()
+    files = {
+        entry.target: entry.status for entry in crawled.server.log if entry.target.startswith(FILES_PATH)
+    }
+    assert files == {file.url_path: 304 for work in crawled.works[:24] for file in work.listed_files}
     assert table_rows(data_dir) == table_rows(crawled.data_dir)
 
 
@@ -157,7 +162,8 @@ def test_a_file_that_the_artist_replaced_is_downloaded_again(tmp_path: Path) -> 
     )
     with ReplicaServer(later, port=server.listener.server_port) as server:
         crawl(server.url, data_dir, OGA_RECRAWL_AFTER_DAYS="0")
-        assert files_asked_for(server) == {site.file(name).url_path}
+        again = {entry.target: entry.status for entry in server.log if entry.target.startswith(FILES_PATH)}
+        assert {target for target, status in again.items() if status != 304} == {site.file(name).url_path}
     after = rows(
         data_dir,
         "SELECT file_id, image_id, pixel_hash FROM images JOIN files USING (file_id) WHERE files.path = ?",

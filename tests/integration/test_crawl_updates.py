@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from artstore.catalog import Catalog
 from artstore.models import Failure, Stage
 from tests.integration.crawling import changed, crawl, interrupted_crawl, rows
 from tests.replica import ReplicaServer, build_site
+from tests.replica.site import Content
 from tests.replica.visiting import LISTING
 
 OLD = {"OGA_RECRAWL_AFTER_DAYS": "0"}
@@ -44,13 +46,15 @@ def asked(server: ReplicaServer) -> dict[str, int]:
     }
 
 
-def test_a_page_that_has_not_changed_costs_only_the_question(server: ReplicaServer, data_dir: Path) -> None:
+def test_what_has_not_changed_costs_only_the_question(server: ReplicaServer, data_dir: Path) -> None:
     before = rows(data_dir, "SELECT work_id, title, content_hash FROM works ORDER BY 1")
     read_at = rows(data_dir, "SELECT max(crawled_at) FROM works")
     done = crawl(server.url, data_dir, "-a", "art_type=all", **OLD)
     assert done.returncode == 0, done.stderr
     assert set(asked(server).values()) == {304}
-    assert set(asked(server)) == {work.path for work in server.site.works}
+    works = server.site.works
+    files = {file.url_path for work in works for file in work.listed_files}
+    assert set(asked(server)) == {work.path for work in works} | files
     assert rows(data_dir, "SELECT work_id, title, content_hash FROM works ORDER BY 1") == before
     assert rows(data_dir, "SELECT min(crawled_at) FROM works") >= read_at
 
@@ -82,6 +86,49 @@ def test_a_file_that_was_replaced_under_its_name_is_fetched_and_looked_at_again(
     now = rows(data_dir, f"SELECT image_id, pixel_hash FROM images WHERE path = 'files/{file.name}'")
     assert [image_id for image_id, _ in now] == [image_id for image_id, _ in ids]
     assert now != ids
+
+
+def test_other_bytes_of_the_same_length_are_found_though_the_page_has_not_changed(
+    server: ReplicaServer, data_dir: Path
+) -> None:
+    work = server.site.works[0]
+    file = work.listed_files[0]
+    other = bytearray(file.content)
+    other[-20] ^= 1
+    swapped = replace(file, body=Content(lambda: bytes(other)))
+    # Unlike `ReplicaServer.change`, which gives the page another date.
+    server.listener.answers.site = changed(
+        server.site, lambda each: swapped if each.name == file.name else each
+    )
+    done = crawl(server.url, data_dir, "-a", "art_type=all", **OLD)
+    assert done.returncode == 0, done.stderr
+    assert (asked(server)[work.path], asked(server)[file.url_path]) == (304, 200)
+    assert (data_dir / "files" / file.name).read_bytes() == other
+    digest = hashlib.sha256(other).hexdigest()
+    assert rows(data_dir, "SELECT sha256, examined_at IS NULL FROM files WHERE path = ?", file.name) == [
+        (digest, 0)
+    ]
+
+
+def test_a_file_that_vanished_from_a_page_that_has_not_changed_is_kept_and_told(
+    server: ReplicaServer, data_dir: Path
+) -> None:
+    name = server.site.works[0].listed_files[0].name
+    before = (data_dir / "files" / name).read_bytes()
+    server.listener.answers.site = changed(
+        server.site, lambda file: replace(file, fault="missing") if file.name == name else file
+    )
+    done = crawl(server.url, data_dir, "-a", "art_type=all", **OLD)
+    assert done.returncode == 0, done.stderr
+    assert rows(data_dir, "SELECT stage, reason FROM failures") == [("download", "http_404")]
+    assert rows(data_dir, "SELECT state FROM files WHERE path = ?", name) == [("stored",)]
+    assert (data_dir / "files" / name).read_bytes() == before
+
+
+def test_a_crawl_that_is_not_due_asks_for_no_files(server: ReplicaServer, data_dir: Path) -> None:
+    done = crawl(server.url, data_dir, "-a", f"url={server.site.works[0].path}")
+    assert done.returncode == 0, done.stderr
+    assert asked(server) == {server.site.works[0].path: 304}
 
 
 def test_a_work_that_vanished_is_marked_and_its_art_kept(server: ReplicaServer, data_dir: Path) -> None:

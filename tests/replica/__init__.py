@@ -52,9 +52,12 @@ its good neighbour `fault-gone-good.png`, and so on; `tests.replica.faults` says
     a file      fault-gone-file (410), fault-busy-file (429 once, Retry-After: 1), fault-unavailable-file (503 once,
                 Retry-After as a date), fault-foreign-file (redirect to localhost), fault-loop-file, fault-reset-file
                 (half, then RST, every time), fault-cut-off-file (a third at a time, twice; Range gets the rest),
-                fault-endless-file (chunked, until the visitor leaves or 64 MB), fault-oversized-file (6 MB for 2 kB)
+                fault-endless-file (chunked, until the visitor leaves or 64 MB), fault-oversized-file (6 MB for 2 kB),
+                fault-endless-error (a 404 of 64 MB)
     its page    fault-gone-page, fault-busy-page, fault-unavailable-page, fault-loop-page, fault-broken-markup (readable),
-                fault-challenge-page and fault-challenge-page-503 (shown once a script has set `js_ok=1`)
+                fault-challenge-page and fault-challenge-page-503 (shown once a script has set `js_ok=1`),
+                fault-endless-page (64 MB), fault-bomb-page (the same in 0.3 MB of gzip),
+                fault-odd-links (a raw blank, the same name on another host, a thumbnail, what is no file)
 
 Last, with `large_mb=N`, comes large-file, whose file is of N million bytes.
 """

@@ -79,13 +79,13 @@ class Answers:
         crawl_delay_s: float | None,
         robots: str | None = None,
         robots_status: int = 200,
-        challenge_status: int | None = None,
+        gate: challenge.Gate | None = None,
     ) -> None:
         self.site = site
         delay = "" if crawl_delay_s is None else f"Crawl-delay: {crawl_delay_s:g}\n"
         self.robots = (ROBOTS.format(delay=delay) if robots is None else robots).encode()
         self.robots_status = robots_status
-        self.challenge_status = challenge_status
+        self.gate = gate or challenge.Gate(None)
         self.failing: int | Literal["reset"] | None = None
         self.moved: dict[str, str] = {}
         self.rewritten: dict[str, Callable[[str], str]] = {}
@@ -99,12 +99,11 @@ class Answers:
         if self.failing is not None:
             return RESET if self.failing == "reset" else error(self.failing)
         if path.startswith(FILES_PATH):
-            return self.file(path, base)
+            return self.gate.refusal("files", cookies) or self.file(path, base)
         if path.startswith(challenge.FOLDER):
             return challenge.resource(path) or not_found(path)
-        if self.challenge_status and path != FEED and not challenge.is_passed(cookies):
-            return challenge.page(self.challenge_status)
-        return self.shown(path, query, base, cookies)
+        refusal = None if path == FEED else self.gate.refusal("pages", cookies)
+        return refusal or self.shown(path, query, base, cookies)
 
     def shown(self, path: str, query: str, base: str, cookies: str) -> Answer:
         """A page at the address that it has by now, with what was done to its HTML."""

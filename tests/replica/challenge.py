@@ -7,12 +7,15 @@ that a crawler's browser did not ask for them.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from threading import Lock
+from typing import Final, Literal
 
 from PIL import Image
 
 from tests.replica.answer import Answer, InMemory, html
 from tests.replica.art import saved
+
+Kind = Literal["pages", "files"]
 
 COOKIE: Final = "js_ok=1"
 DELAY_MS: Final = 200
@@ -36,14 +39,45 @@ PAGE = (
 )
 
 
-def is_passed(cookies: str) -> bool:
+def is_passed(cookies: str, cookie: str = COOKIE) -> bool:
     """Whether a `Cookie` header comes from somebody whose scripts run."""
-    return COOKIE in {pair.strip() for pair in cookies.split(";")}
+    return cookie in {pair.strip() for pair in cookies.split(";")}
 
 
-def page(status: int) -> Answer:
+def page(status: int, cookie: str = COOKIE) -> Answer:
     """The challenge; no cache may keep it."""
-    return replace(html(PAGE, status), etag="", headers={"Cache-Control": "no-store"})
+    return replace(html(PAGE.replace(COOKIE, cookie), status), etag="", headers={"Cache-Control": "no-store"})
+
+
+class Gate:
+    """Lets in who has the cookie of the day; *lasts* is how many requests that is good for, or None for ever.
+
+    It stands before *before*, pages and files or one of them; without a *status* nowhere.
+    """
+
+    def __init__(
+        self, status: int | None, before: tuple[Kind, ...] = ("pages",), lasts: int | None = None
+    ) -> None:
+        self.status, self.before, self.lasts = status, before, lasts
+        self.day = 1
+        self.opened = 0
+        self.lock = Lock()
+
+    def refusal(self, kind: Kind, cookies: str) -> Answer | None:
+        """The challenge, or None for who may pass."""
+        if not self.status or kind not in self.before:
+            return None
+        with self.lock:
+            if is_passed(cookies, self.cookie) and self.opened != self.lasts:
+                self.opened += 1
+                return None
+            if self.opened == self.lasts:
+                self.day, self.opened = self.day + 1, 0
+            return page(self.status, self.cookie)
+
+    @property
+    def cookie(self) -> str:
+        return f"js_ok={self.day}"
 
 
 def with_resources(text: str) -> str:

@@ -4,22 +4,36 @@ For good     missing (404), forbidden (403), gone (410), error (500), unrecognis
              foreign (redirected to the same server under another name); truncated and reset (half of it, and no parts)
 For a while  flaky (500 twice), busy (429 once, Retry-After in seconds), unavailable (503 once, Retry-After as a date),
              cut-off (two thirds are lost twice, but a Range gets what is missing)
-For all      slow, endless, markup (a parser of HTML reads it); challenge, challenge-503 (until a cookie says that a
-             script ran)
+For all      slow, endless, endless-error (404, and no end), markup (a parser of HTML reads it), bomb (a page of 64 MB
+             in 0.3 MB of gzip), odd-links (in the file list), to-admin, script-to-admin (which robots.txt forbids),
+             moved (to its number); challenge, challenge-503 (until a cookie says that a script ran)
 """
 
 from __future__ import annotations
 
+import gzip
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from tests.replica import challenge, markup, pages
-from tests.replica.answer import HTML, Answer, Endless, error, html, not_found, redirect, refused, whole
+from tests.replica.answer import (
+    HTML,
+    Answer,
+    Endless,
+    InMemory,
+    error,
+    html,
+    not_found,
+    redirect,
+    refused,
+    whole,
+)
 from tests.replica.site import FILES_PATH, MOVES
 
 if TYPE_CHECKING:
@@ -31,6 +45,7 @@ FLAKY_FAILURES: Final = 2
 BUSY_FAILURES: Final = 1
 CUT_OFFS: Final = 2
 RETRY_AFTER_S: Final = 1
+ADMIN: Final = "/admin/secret"
 ENDLESS_BYTES: Final = 64_000_000
 
 
@@ -54,6 +69,8 @@ class Faults:
                 return not_found(file.url_path)
             case "redirect" | "foreign" | "loop":
                 return redirected(file, base)
+            case "endless-error":
+                return Answer(404, HTML, Endless(b"<html>", ENDLESS_BYTES))
             case "cut-off":
                 cut = self.nth(file.name) <= CUT_OFFS
                 return replace(whole(file), sent_bytes=len(file.content) // 3 if cut else None)
@@ -75,11 +92,18 @@ class Faults:
                 )
             case "markup":
                 text = markup.spoiled(text)
+            case "odd-links":
+                text = markup.with_odd_links(text, base, other_host(base), work.files[0])
             case "challenge" | "challenge-503":
                 if not challenge.is_passed(cookies):
                     return challenge.page(200 if work.fault == "challenge" else 503)
                 text = challenge.with_resources(text)
-        return self.passing(work.fault, work.path) or html(text, modified_at=work.modified_at)
+        return (
+            self.passing(work.fault, work.path)
+            or huge(work.fault)
+            or led_away(work, base, path)
+            or html(text, modified_at=work.modified_at)
+        )
 
     def passing(self, fault: FileFault | WorkFault | None, name: str) -> Answer | None:
         """Refusals that stay, and those that end if somebody asks again or waits; None for what is served."""
@@ -121,6 +145,29 @@ def altered(file: ReplicaFile) -> Answer:
         case "endless":
             return replace(good, body=Endless(file.content, ENDLESS_BYTES), etag="", in_parts=False)
     return good
+
+
+def huge(fault: WorkFault | None) -> Answer | None:
+    """A page of which no crawler wants to see the end; None if it is none."""
+    if fault == "bomb":
+        return Answer(200, HTML, InMemory(bomb()), headers={"Content-Encoding": "gzip"})
+    return Answer(200, HTML, Endless(b"<html>", ENDLESS_BYTES)) if fault == "endless" else None
+
+
+def led_away(work: ReplicaWork, base: str, path: str) -> Answer | None:
+    """A page that leads elsewhere: to its number, or where robots.txt lets nobody go; None if it does not."""
+    if work.fault == "to-admin":
+        return redirect(302, base + ADMIN)
+    if work.fault == "moved" and path == work.path:
+        return redirect(301, f"{base}/node/{work.node_id}")
+    script = f"<html><body>Wait.<script>location.href = '{ADMIN}'</script></body></html>"
+    return html(script) if work.fault == "script-to-admin" else None
+
+
+@cache
+def bomb() -> bytes:
+    """Nothing but blanks, of which gzip makes a thousandth."""
+    return gzip.compress(b" " * ENDLESS_BYTES, compresslevel=1)
 
 
 def other_host(base: str) -> str:

@@ -124,4 +124,8 @@ MORE_FAULT_PLANS = (
     Plan("Fault: broken markup", "gem", ("png:fault-markup.png", "png:fault markup <2>.png"), tags=("a < b", "8 & 16"), notice=NOTICE, previews="own", fault="markup"),
     Plan("Fault: challenge page", "gem", ("png:fault-challenge.png",), previews="own", fault="challenge"),
     Plan("Fault: challenge page 503", "gem", ("png:fault-challenge-503.png",), previews="own", fault="challenge-503"),
+    Plan("Fault: endless error", "gem", ("png:fault-endless-error.png", "png:fault-endless-error-good.png"), file_fault="endless-error"),
+    Plan("Fault: endless page", "gem", ("png:fault-endless-page.png",), fault="endless"),
+    Plan("Fault: bomb page", "gem", ("png:fault-bomb-page.png",), fault="bomb"),
+    Plan("Fault: odd links", "gem", ("png:fault odd links.png",), fault="odd-links"),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from http.server import ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Literal, Self
 
-from tests.replica import living
+from tests.replica import challenge, living
 from tests.replica.answers import Answers
 from tests.replica.handler import Handler
 from tests.replica.log import Entry, Log
@@ -66,7 +66,8 @@ class ReplicaServer:
 
     Port 0 takes a free port. Raises OSError if the port is taken. *latency_s* delays every answer; *crawl_delay_s* puts
     a `Crawl-delay` into robots.txt, *robots* is another text for it, *robots_status* what it answers. With
-    *challenge_status* (200 or 503) every page is behind the challenge of `tests.replica.challenge`.
+    *challenge_status* (200 or 503) what is *challenged* is behind the challenge of `tests.replica.challenge`: pages, files,
+    or both. Its cookie is good for *challenge_lasts* requests, then there is another one.
     """
 
     def __init__(
@@ -79,8 +80,11 @@ class ReplicaServer:
         robots: str | None = None,
         robots_status: int = 200,
         challenge_status: int | None = None,
+        challenged: tuple[challenge.Kind, ...] = ("pages",),
+        challenge_lasts: int | None = None,
     ) -> None:
-        answers = Answers(site, crawl_delay_s, robots, robots_status, challenge_status)
+        gate = challenge.Gate(challenge_status, challenged, challenge_lasts)
+        answers = Answers(site, crawl_delay_s, robots, robots_status, gate)
         self.listener = Listener(port, answers, latency_s)
         self.changing = Lock()
         self.thread = Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True, name="replica")

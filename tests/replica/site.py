@@ -24,6 +24,7 @@ FIRST_NODE, NODE_STEP = 1200, 9
 FileFault = Literal[
     "missing", "forbidden", "flaky", "truncated", "wrong-length", "html", "slow", "redirect", "broken", "evil",
     "gone", "busy", "unavailable", "foreign", "loop", "reset", "cut-off", "endless", "oversized",
+    "endless-error",
 ]  # fmt: skip
 """What is wrong with a file; `broken` and `evil` are in its bytes, the others in how it is served."""
 
@@ -33,6 +34,7 @@ MOVES: Final[Mapping[FileFault, str]] = {"redirect": "moved", "foreign": "elsewh
 WorkFault = Literal[
     "unrecognised", "missing", "error",
     "gone", "busy", "unavailable", "loop", "markup", "challenge", "challenge-503",
+    "endless", "bomb", "odd-links", "to-admin", "script-to-admin", "moved",
 ]  # fmt: skip
 """What is wrong with the page of a work; `tests.replica.faults` says which of them pass."""
 

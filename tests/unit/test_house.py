@@ -25,7 +25,7 @@ ALLOWED_IMPORTS = {
     "keras": {"embedder/keras_models.py"},
     "sqlite3": {"artstore/schema.py", "artstore/catalog.py"},
     "sqlite_utils": {"artstore/schema.py", "artstore/migrations.py"},
-    "playwright": {"ogaspider/browser.py", "ogaspider/chromium.py"},
+    "playwright": {"ogaspider/browser.py", "ogaspider/chromium.py", "ogaspider/navigation.py"},
     "scrapy_playwright": {"ogaspider/browser.py"},
     "scrapy": {module for module in MODULES if module.startswith("ogaspider/")},
 }

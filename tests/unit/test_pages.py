@@ -204,6 +204,51 @@ def test_what_leads_to_no_page_is_no_address_of_an_author(href: str) -> None:
     assert (shown.author, shown.author_url) == ("Ada", None)
 
 
+def file_list(*hrefs: str) -> str:
+    links = "".join(f'<span class="file"><a href="{href}">x</a></span>' for href in hrefs)
+    return f'<div class="field-name-field-art-files">{links}</div>'
+
+
+@pytest.mark.parametrize(
+    ("href", "asked"),
+    [
+        ("a b.png", "a%20b.png"),
+        ("a%20b.png", "a%20b.png"),
+        ("100%.png", "100%.png"),
+        ("a%2520b.png", "a%2520b.png"),
+        ("ünï.png", "%C3%BCn%C3%AF.png"),
+        ("a|b^c`{d}.png", "a%7Cb%5Ec%60%7Bd%7D.png"),
+        ("[a]'(b)+~&;,=@!$*.png?x=y", "[a]'(b)+~&;,=@!$*.png?x=y"),
+    ],
+)
+def test_of_an_address_only_what_none_may_hold_is_encoded(href: str, asked: str) -> None:
+    (file,) = with_content(file_list(f"{BASE}/sites/default/files/{href}")).files
+    assert file.url == f"{BASE}/sites/default/files/{asked}"
+
+
+def test_an_author_elsewhere_keeps_the_letters_of_the_host() -> None:
+    shown = with_facts(
+        '<div class="field-name-author-submitter"><div class="field-item">'
+        "<span class='username'><a href='https://müller.example/my art'>Ada</a></span></div></div>"
+    )
+    assert shown.author_url == "https://müller.example/my%20art"
+
+
+def test_what_a_file_list_holds_beside_art_is_no_file_of_the_work() -> None:
+    files = f"{BASE}/sites/default/files"
+    art = (f"{files}/a.png", "https://elsewhere.example/default/files/b.png")
+    strays = (
+        f"{files}/styles/medium/public/a.png",
+        f"{files}/%73tyles/medium/public/a.png",
+        f"{files}/",
+        f"{BASE}/system/files/private.zip",
+        f"{BASE}/file/12/dlcounter",
+    )
+    shown = with_content(file_list(*strays, *art, strays[0], "javascript:x()"))
+    assert tuple(file.url for file in shown.files) == art
+    assert shown.strays == strays
+
+
 def test_a_date_of_another_form_is_none() -> None:
     shown = with_facts(
         '<div class="field-name-post-date"><div class="field-item">02/10/2021 - 12:37</div></div>'

@@ -142,6 +142,41 @@ def test_an_address_that_is_written_in_another_way_means_the_same_file(catalog: 
     assert catalog.execute("SELECT count(*) FROM files").fetchone()[0] == 2
 
 
+HOSTS = ("opengameart.org", "lpc.opengameart.org", "example.org/sites")
+
+hosted = st.tuples(st.sampled_from(HOSTS), st.sampled_from(["http", "https"]), file_names)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(hosted, max_size=5), max_size=5))
+def test_files_of_several_hosts_have_places_of_their_own_however_their_addresses_are_written(
+    found: list[list[tuple[str, str, str]]],
+) -> None:
+    paths: dict[tuple[str, str], str] = {}
+    with TemporaryDirectory() as folder:
+        for number, files in enumerate([*found, *found]):
+            urls = [f"{scheme}://{host}/default/files/{quote(name)}" for host, scheme, name in files]
+            links = [FileLink(url, path_of_url(url), url) for url in urls]
+            (work,) = crawl(Path(folder, "catalog.db"), [a_work(f"Work {number}", *links)])
+            for (host, _, name), link in zip(files, work.files, strict=True):
+                assert paths.setdefault((host, name), link.path) == link.path
+    assert len(set(paths.values())) == len(paths)
+    assert_no_disk_takes_two_for_one(set(paths.values()))
+
+
+def test_another_host_does_not_take_the_place_of_a_file_that_is_on_its_way(catalog: Catalog) -> None:
+    giver = Places(catalog)
+    ours, theirs = (
+        FileLink(f"https://{host}/default/files/a.png", "a.png", "a.png")
+        for host in ("one.example", "two.example")
+    )
+    first, second = giver.place(a_work("One", ours)), giver.place(a_work("Two", theirs))
+    assert paths_of(first) == ["a.png"] != paths_of(second)
+    record(catalog, first)
+    record(catalog, second)
+    assert Places(catalog).place(a_work("Two", theirs)) == second
+
+
 def test_files_that_met_before_it_was_told_keep_their_paths(catalog: Catalog) -> None:
     both = ["Foo.png", "foo.png"]
     record(catalog, work_of(both[:1]))

@@ -54,7 +54,8 @@ def test_more_faults_come_after_the_others_and_the_large_file_last() -> None:
         "fault-gone-file", "fault-gone-page", "fault-busy-file", "fault-busy-page", "fault-unavailable-file",
         "fault-unavailable-page", "fault-foreign-file", "fault-loop-file", "fault-loop-page", "fault-reset-file",
         "fault-cut-off-file", "fault-endless-file", "fault-oversized-file", "fault-broken-markup",
-        "fault-challenge-page", "fault-challenge-page-503", "large-file",
+        "fault-challenge-page", "fault-challenge-page-503", "fault-endless-error", "fault-endless-page",
+        "fault-bomb-page", "fault-odd-links", "large-file",
     ]  # fmt: skip
 
 

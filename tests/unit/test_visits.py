@@ -1,5 +1,6 @@
 """What a crawl asks for again, and when."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -136,6 +137,51 @@ def test_a_newer_form_of_a_file_that_could_not_be_had_is_asked_for_again(
     assert visits.validators(SWORD.url) is None
     record(catalog, SWORD, "a.png")
     assert not visits.is_due(SWORD.url)
+
+
+def test_a_file_of_another_length_than_its_page_says_is_asked_for_again(
+    catalog: Catalog, visits: Visits
+) -> None:
+    record(catalog, SWORD, "a.png")
+    assert not visits.is_due(SWORD.url)
+    record(catalog, a_work("Sword", replace(a_link("a.png"), declared_bytes=2)))
+    assert visits.is_due(SWORD.url)
+    record(catalog, a_work("Sword", replace(a_link("a.png"), declared_bytes=1)))
+    assert not visits.is_due(SWORD.url)
+
+
+@pytest.mark.parametrize(("limit", "due"), [(99, False), (100, True)])
+def test_a_file_that_was_too_large_is_to_be_had_once_it_may_be_as_large_as_it_is(
+    catalog: Catalog, visits: Visits, limit: int, *, due: bool
+) -> None:
+    record(catalog, a_work("Sword", replace(a_link("a.png"), declared_bytes=100)))
+    with catalog.transaction():
+        catalog.record_unavailable(a_link("a.png").url, FileState.TOO_LARGE)
+        catalog.record_validators(SWORD.url, '"e"', None)
+        for _ in range(3):
+            catalog.record_failure(Failure(Stage.DOWNLOAD, a_link("a.png").url, "too_large"))
+    visits.release(limit)
+    assert visits.is_due(SWORD.url) is due
+    assert (visits.validators(SWORD.url) is None) is due
+
+
+def test_another_failure_is_not_forgotten_when_the_limit_is_raised(catalog: Catalog, visits: Visits) -> None:
+    record(catalog, a_work("Sword", replace(a_link("a.png"), declared_bytes=100)))
+    fail(catalog, Stage.DOWNLOAD, a_link("a.png").url, times=2)
+    visits.release(1000)
+    assert not visits.may_try(Stage.DOWNLOAD, a_link("a.png").url)
+
+
+def test_the_files_of_a_work_that_are_here_are_those_that_it_still_lists(
+    catalog: Catalog, visits: Visits
+) -> None:
+    links = [a_link(f"{name}.png") for name in "cab"]
+    record(catalog, a_work("Sword", *links, a_link("gone.png")), "c.png", "b.png", "gone.png")
+    record(catalog, a_work("Sword", *links))
+    assert visits.stored_files(SWORD.url) == (links[0], links[2])
+    assert not visits.is_old(SWORD.url)
+    assert Visits(catalog, timedelta(0)).is_old(SWORD.url)
+    assert not Visits(catalog, timedelta(0)).is_old(SWORD.url + "x")
 
 
 def test_when_a_work_was_posted_is_known_of_those_that_have_a_date(catalog: Catalog, visits: Visits) -> None:
