@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 
 from artstore.catalog import Catalog
 from artstore.models import Licence
+from artstore.wordquery import match_expression
 
 WORD_WEIGHTS = "10.0, 5.0, 5.0, 3.0, 2.0"
 """How much a word counts in title, tags, author, file and member: the broader names are the more deliberate ones."""
@@ -97,13 +96,13 @@ class Library:
     def find_words(self, text: str, top: int, licence_keys: Collection[str] | None = None) -> list[int]:
         """Return the ids of the *top* pictures whose title, tags, author and names hold all words of *text*, best first.
 
-        A word also finds longer ones that begin with it.
+        :mod:`artstore.wordquery` says how they are written. Raises :class:`~artstore.errors.UsageError`
+        if *text* only names what must not be there.
         """
-        # Quoted, a word is never taken for an operator of FTS5's query language.
-        words = [f'"{word}"*' for word in re.findall(r"\w+", unicodedata.normalize("NFC", text))]
-        if not words:
+        expression = match_expression(text)
+        if expression is None:
             return []
-        clause, parameters = "", [" ".join(words)]
+        clause, parameters = "", [expression]
         if licence_keys is not None:
             clause = f"AND rowid IN ({_under(licence_keys)})"
             parameters += licence_keys

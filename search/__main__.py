@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ examples:
   python -m search image sprite.png --licence cc0,cc-by only what may be used under one of these
   python -m search like 1234 --top 20                   what looks like picture 1234 of an earlier answer
   python -m search words fire sword --json              what is called so, as JSON lines
+  python -m search words '"fire sword"' -goblin         these words side by side, and no goblins
 
 Exit codes: 0 found, 1 nothing found, 2 wrong usage, 3 not ready (the message says what to run),
 130 interrupted.
@@ -59,20 +61,30 @@ def parser() -> argparse.ArgumentParser:
         "words", parents=[shared], help="pictures by title, tags, author and file names"
     )
     text.add_argument(
-        "words", nargs="+", metavar="WORD", help="all of them have to be there; beginnings count"
+        "words",
+        nargs="+",
+        metavar="WORD",
+        help="all of them have to be there, beginnings count; '\"fire sword\"': side by side; -goblin: not that",
     )
     return words
 
 
 def main(argv: Sequence[str]) -> int:
     """Answer the question in *argv* and return the exit code."""
-    words = parser().parse_args(argv)
+    words = parser().parse_args(_with_minus_words(argv))
     hits = _ask(words)
     if not hits:
         talk("search: nothing found")
         return 1
     write_hits(hits, sys.stdout, as_json=words.json)
     return 0
+
+
+def _with_minus_words(argv: Sequence[str]) -> list[str]:
+    """Return *argv* with a space before each ``-word`` of a question by words: argparse would take it for an option."""
+    if argv[:1] != ["words"]:
+        return list(argv)
+    return [f" {word}" if re.match(r"-[^-]", word) and word != "-h" else word for word in argv]
 
 
 def _ask(words: argparse.Namespace) -> list[Hit]:

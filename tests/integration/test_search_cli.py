@@ -93,6 +93,20 @@ def test_words_need_no_vectors_and_have_no_distance(data: Path, tmp_path: Path) 
     assert len(table(shelf.search(settings.data_dir, "words", "sprite").stdout)) == 3
 
 
+def test_words_may_be_side_by_side_or_kept_out(data: Path) -> None:
+    def titles(*words: str) -> set[str]:
+        done = shelf.search(data, "words", *words, "--top", "500")
+        assert done.returncode == 0, done.stderr
+        return {row["title"] for row in table(done.stdout)}
+
+    both = titles("sword")
+    with Engine.open(data) as engine:
+        assert both == {" ".join(hit.title.split()) for hit in engine.words("sword", top=500)}
+    assert titles('"one smith"') == {"Nasty title"} < both
+    assert titles("sword", "-smith", "-hero") == both - {"Nasty title"}
+    assert shelf.search(data, "words", "-hammer").returncode == 2
+
+
 def test_a_licence_filters_every_question(data: Path, sword: Path) -> None:
     like = table(shelf.search(data, "image", sword).stdout)[0]["image_id"]
     for question in (["image", str(sword)], ["like", like], ["words", "sword"]):

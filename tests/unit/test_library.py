@@ -4,10 +4,15 @@ import unicodedata
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlite_utils import Database
 
 from artstore.catalog import Catalog
+from artstore.errors import UsageError
 from artstore.library import Library
 from artstore.models import Failure, FileState, Findings, Licence, Stage, StoredFile, Work
+from artstore.wordquery import match_expression
 from tests.unit.conftest import a_link, a_work, an_image
 
 CC0 = Licence("cc0", "CC0", "http://cc0")
@@ -100,6 +105,48 @@ def test_the_title_counts_more_than_a_file_name(library: Library) -> None:
     put(library, a_work("Dragon", a_link("x.png")))
     put(library, a_work("Things", a_link("y.png"), tags=("dragon",)))
     assert library.find_words("dragon", 9) == [2, 3, 1]
+
+
+def test_what_is_in_quotes_stands_so_word_for_word(library: Library) -> None:
+    put(library, a_work("Fire sword", a_link("a.png")))
+    put(library, a_work("Sword of fire", a_link("b.png")))
+    put(library, a_work("Fire swordsman", a_link("c.png")))
+    assert sorted(library.find_words("fire sword", 9)) == [1, 2, 3]
+    assert library.find_words('"fire sword"', 9) == [1]
+    assert library.find_words('"FIRE   SWORD', 9) == [1], "the second quote may be missing"
+    assert library.find_words('"sword" fire', 9) == [1, 2]
+    assert library.find_words('fire"man"', 9) == []
+
+
+def test_a_minus_keeps_out_what_begins_so(library: Library) -> None:
+    put(library, a_work("Fire sword", a_link("a.png"), tags=("well-known",)))
+    put(library, a_work("Fire goblins", a_link("b.png")))
+    put(library, a_work("Fire sword of a troll king", a_link("c.png")))
+    assert sorted(library.find_words("fire -goblin", 9)) == [1, 3]
+    assert library.find_words("-goblin fire -troll", 9) == [1]
+    assert library.find_words('fire -"troll king" -goblins', 9) == [1]
+    assert sorted(library.find_words('fire -"troll knight" -"goblin"', 9)) == [1, 2, 3]
+    assert library.find_words("well-known", 9) == [1], "inside a word it is no minus"
+    assert sorted(library.find_words("fire -", 9)) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("text", ["-goblin", '-"goblin king" -troll', "- -goblin"])
+def test_only_what_must_not_be_there_is_no_question(library: Library, text: str) -> None:
+    with pytest.raises(UsageError, match="name a word that must"):
+        library.find_words(text, 9)
+
+
+@given(text=st.text(st.sampled_from("aé死ह\" -*^(:_.\0\t'{+N") | st.characters(), max_size=12))
+def test_every_text_is_a_question_or_told_to_be_none(text: str) -> None:
+    db = Database(memory=True)
+    db.execute("CREATE VIRTUAL TABLE words USING fts5 (title)")
+    try:
+        expression = match_expression(text)
+    except UsageError:
+        return
+    if expression is not None:
+        db.execute("SELECT rowid FROM words WHERE words MATCH ?", [expression]).fetchall()
+    db.close()
 
 
 @pytest.mark.parametrize(
