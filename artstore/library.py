@@ -37,6 +37,8 @@ class ImageRecord:
     author_url: str | None
     copyright_notice: str
     licences: tuple[Licence, ...]
+    collaborators: tuple[str, ...] = ()
+    """Who made it with the author."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class Library:
             f"""
             SELECT image_id, images.path, files.url AS file_url, files.name AS file_name, member, width_px, height_px,
                 frames, series, work_id, works.url AS work_url, coalesce(title, '') AS title,
-                coalesce(author, '') AS author, author_url, coalesce(copyright_notice, '') AS copyright_notice
+                coalesce(author, '') AS author, author_url, coalesce(copyright_notice, '') AS copyright_notice,
+                coalesce(collaborators, '[]') AS collaborators
             FROM images JOIN files USING (file_id)
             LEFT JOIN works ON work_id = (
                 SELECT work_id FROM work_files WHERE work_files.file_id = files.file_id
@@ -83,7 +86,8 @@ class Library:
         for row in found:
             facts = dict(row)
             licences = self._licences(facts.pop("work_id"))
-            records[row["image_id"]] = ImageRecord(**facts, licences=licences)
+            collaborators = tuple(json.loads(facts.pop("collaborators")))
+            records[row["image_id"]] = ImageRecord(**facts, licences=licences, collaborators=collaborators)
         return [records[image_id] for image_id in image_ids if image_id in records]
 
     def ids_under(self, licence_keys: Collection[str]) -> NDArray[np.int64]:

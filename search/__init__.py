@@ -11,7 +11,8 @@ The Python way in::
 
 from __future__ import annotations
 
+from search.credits import Credit, Credits
 from search.engine import Engine
 from search.hits import Hit
 
-__all__ = ["Engine", "Hit"]
+__all__ = ["Credit", "Credits", "Engine", "Hit"]

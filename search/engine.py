@@ -28,6 +28,7 @@ from artstore.settings import Settings
 from artstore.vectors import NOBODY, VectorIndex, open_index
 from embedder.protocol import Embedder
 from embedder.registry import as_made, fingerprint, open_embedder
+from search.credits import Credits, credits_of
 from search.hits import Hit
 
 logger = logging.getLogger(__name__)
@@ -96,9 +97,7 @@ class Engine:
         Raises :class:`~artstore.errors.UsageError` if there is no such picture, and
         :class:`~artstore.errors.NotReady` if it has not been embedded yet.
         """
-        # SQLite cannot even be asked for a number of more than 64 bits.
-        if image_id.bit_length() > 63 or not self._library.describe([image_id]):
-            raise UsageError(f"there is no picture {image_id}")
+        self._known([image_id])
         _, rows = self._ledger.rows_of(np.array([image_id], np.int64))
         if rows.size == 0:
             raise NotReady(f"picture {image_id} has not been embedded yet; run {self._command()}")
@@ -111,6 +110,13 @@ class Engine:
         keys = _keys(licence)
         ids = self._library.find_words(text, min(top, sys.maxsize), keys)
         return [Hit.of(record) for record in self._records(ids, keys)]
+
+    def credits(self, image_ids: Sequence[int]) -> Credits:
+        """Return what to write beside pictures *image_ids* where they are used, each work once, by title.
+
+        Raises :class:`~artstore.errors.UsageError` naming those that there are not.
+        """
+        return credits_of(self._known(image_ids))
 
     @cached_property
     def embedder_name(self) -> str:
@@ -174,6 +180,15 @@ class Engine:
         distances = np.maximum(1.0 - unit(self._features.read(rows)) @ question[0], 0.0)
         order = np.lexsort((ids, distances))
         return ids[order], distances[order]
+
+    def _known(self, image_ids: Sequence[int]) -> list[ImageRecord]:
+        """Return the records of *image_ids*. Raises :class:`~artstore.errors.UsageError` unless all exist."""
+        # SQLite cannot even be asked for a number of more than 64 bits.
+        possible = [image_id for image_id in image_ids if image_id.bit_length() < 64]
+        records = list(self._records(possible, None))
+        if missing := sorted(set(image_ids) - {record.image_id for record in records}):
+            raise UsageError(f"there is no picture {', '.join(map(str, missing))}")
+        return records
 
     def _records(self, ids: Sequence[int], licence_keys: list[str] | None) -> Iterator[ImageRecord]:
         for start in range(0, len(ids), PAGE):

@@ -39,13 +39,13 @@ def write_hits(hits: Sequence[Hit], out: TextIO, *, as_json: bool) -> None:
     if as_json:
         out.writelines(json.dumps(asdict(hit), ensure_ascii=False) + "\n" for hit in hits)
         return
-    rows = [list(COLUMNS), *([_cell(column(hit)) for column in COLUMNS.values()] for hit in hits)]
+    rows = [list(COLUMNS), *([plain(column(hit)) for column in COLUMNS.values()] for hit in hits)]
     if out.isatty():
         rows = _aligned(rows)
     out.writelines("\t".join(row).rstrip() + "\n" for row in rows)
 
 
-def _cell(text: str) -> str:
+def plain(text: str) -> str:
     """Return *text* without what would break a line of TSV, or move a terminal's cursor."""
     return _CONTROL.sub(" ", text).strip()
 

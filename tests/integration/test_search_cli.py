@@ -117,9 +117,28 @@ def test_a_licence_filters_every_question(data: Path, sword: Path) -> None:
             assert keys & {"cc0", "cc-by-sa-3.0", "cc-by-sa-4.0"}, line
 
 
+def test_credits_name_the_works_once_and_warn_on_stderr(data: Path) -> None:
+    rows = table(shelf.search(data, "words", "png", "--top", "500").stdout)
+    done = shelf.search(data, "credits", *[row["image_id"] for row in rows])
+    assert done.returncode == 0
+    lines = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert len(lines) == len({row["page_url"] for row in rows})
+    assert any(line.startswith('"Nasty title" by ') for line in lines)
+    assert "wants share-alike" in done.stderr
+    as_json = shelf.search(data, "credits", rows[0]["image_id"], "--format", "json")
+    assert json.loads(as_json.stdout)["works"][0]["image_ids"] == [int(rows[0]["image_id"])]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
+        (
+            ["credits", "1", "99999999", "99999999999999999999999"],
+            2,
+            "no picture 99999999, 99999999999999999999999",
+        ),
+        (["credits"], 2, "ID"),
+        (["credits", "1", "--format", "rtf"], 2, "rtf"),
         (["words", "xyzzy"], 1, "nothing found"),
         (["words", "sword", "--licence", "mit"], 2, "no licence is called 'mit'; there are cc0"),
         (["words", "sword", "--top", "0"], 2, "at least one"),

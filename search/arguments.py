@@ -1,0 +1,102 @@
+"""The words of ``python -m search``: questions, options, help."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from search.credit_formats import CREDIT_FORMATS
+
+EXAMPLES = """\
+examples:
+  python -m search image sprite.png                     what looks like this picture
+  python -m search image sprite.png --licence cc0,cc-by only what may be used under one of these
+  python -m search like 1234 --top 20                   what looks like picture 1234 of an earlier answer
+  python -m search words fire sword --json              what is called so, as JSON lines
+  python -m search words '"fire sword"' -goblin         these words side by side, and no goblins
+  python -m search credits 1234 77 > CREDITS.txt        what to write beside these pictures in a game
+
+Exit codes: 0 found, 1 nothing found, 2 wrong usage, 3 not ready (the message says what to run),
+130 interrupted.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    words = argparse.ArgumentParser(
+        prog="python -m search",
+        description="Find game art by similarity or by words, with author and licence.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    questions = words.add_subparsers(dest="question", required=True, metavar="QUESTION")
+    _add_looks(questions)
+    text = questions.add_parser(
+        "words", parents=[_folder(), _hits()], help="pictures by title, tags, author and file names"
+    )
+    text.add_argument(
+        "words",
+        nargs="+",
+        metavar="WORD",
+        help="all of them have to be there, beginnings count; '\"fire sword\"': side by side; -goblin: not that",
+    )
+    _add_credits(questions)
+    return words
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Return what *argv* says; ends the process with 2 if it says nothing that there is."""
+    return parser().parse_args(_with_minus_words(argv))
+
+
+def _add_looks(questions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    shared = [_folder(), _hits(), _looks()]
+    image = questions.add_parser("image", parents=shared, help="pictures that look like a file")
+    image.add_argument("path", type=Path, metavar="PATH", help="a picture")
+    like = questions.add_parser("like", parents=shared, help="pictures that look like one that was found")
+    like.add_argument("image_id", type=int, metavar="ID", help="its image_id")
+
+
+def _add_credits(questions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    credit = questions.add_parser(
+        "credits", parents=[_folder()], help="what to write beside pictures that are used"
+    )
+    credit.add_argument("image_ids", type=int, nargs="+", metavar="ID", help="image_ids of an answer")
+    credit.add_argument(
+        "--format", choices=list(CREDIT_FORMATS), default="text", help="how to write them (default: text)"
+    )
+
+
+def _folder() -> argparse.ArgumentParser:
+    folder = argparse.ArgumentParser(add_help=False)
+    folder.add_argument("--data-dir", type=Path, metavar="DIR", help="the data folder (default: data)")
+    return folder
+
+
+def _hits() -> argparse.ArgumentParser:
+    hits = argparse.ArgumentParser(add_help=False)
+    hits.add_argument("--top", type=int, default=10, metavar="N", help="how many pictures (default: 10)")
+    hits.add_argument(
+        "--licence", metavar="LIST", help="only under one of these: cc0, cc-by, cc-by-sa-3.0, …"
+    )
+    hits.add_argument("--json", action="store_true", help="one JSON object a line, with every fact")
+    return hits
+
+
+def _looks() -> argparse.ArgumentParser:
+    looks = argparse.ArgumentParser(add_help=False)
+    looks.add_argument(
+        "--embedder", metavar="NAME", help="whose vectors to ask (default: whichever are there)"
+    )
+    looks.add_argument("--weights", metavar="PATH", help="the weights that were given to the embedder")
+    looks.add_argument("--index", metavar="URI", help="hnsw: (default) or exact:")
+    return looks
+
+
+def _with_minus_words(argv: Sequence[str]) -> list[str]:
+    """Return *argv* with a space before each ``-word`` of a question by words: argparse would take it for an option."""
+    if argv[:1] != ["words"]:
+        return list(argv)
+    return [f" {word}" if re.match(r"-[^-]", word) and word != "-h" else word for word in argv]
