@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from artstore.catalog import Catalog
+from artstore.filters import Condition, Filter
 from artstore.models import Licence
 from artstore.wordquery import match_expression
 
@@ -55,14 +53,13 @@ class Library:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
 
-    def describe(
-        self, image_ids: Sequence[int], licence_keys: Collection[str] | None = None
-    ) -> list[ImageRecord]:
+    def describe(self, image_ids: Sequence[int], only: Filter | None = None) -> list[ImageRecord]:
         """Return the records of *image_ids*, in that order; ids that do not exist are left out.
 
         A file of several works is credited to one that lists it today, and among
-        these to one under any of *licence_keys*, by which the picture may have been found.
+        these to one that fits *only*, by which the picture may have been found.
         """
+        fits = (only.of_work() if only else None) or Condition("0")
         marks = ", ".join("?" * len(image_ids))
         found = self.catalog.execute(
             f"""
@@ -73,14 +70,11 @@ class Library:
             FROM images JOIN files USING (file_id)
             LEFT JOIN works ON work_id = (
                 SELECT work_id FROM work_files WHERE work_files.file_id = files.file_id
-                ORDER BY listed DESC, EXISTS (
-                    SELECT 1 FROM work_licences JOIN licences USING (licence_id)
-                    WHERE work_licences.work_id = work_files.work_id AND key IN (SELECT value FROM json_each(?))
-                ) DESC, work_id LIMIT 1
+                ORDER BY listed DESC, work_id IN (SELECT work_id FROM works WHERE {fits.sql}) DESC, work_id LIMIT 1
             )
             WHERE image_id IN ({marks})
             """,
-            [json.dumps(list(licence_keys or ())), *image_ids],
+            [*fits.parameters, *image_ids],
         ).fetchall()
         records: dict[int, ImageRecord] = {}
         for row in found:
@@ -90,15 +84,8 @@ class Library:
             records[row["image_id"]] = ImageRecord(**facts, licences=licences, collaborators=collaborators)
         return [records[image_id] for image_id in image_ids if image_id in records]
 
-    def ids_under(self, licence_keys: Collection[str]) -> NDArray[np.int64]:
-        """Return, ascending, the ids of pictures that may be used under any of *licence_keys*."""
-        found = self.catalog.execute(
-            f"SELECT DISTINCT image_id FROM ({_under(licence_keys)}) ORDER BY image_id", list(licence_keys)
-        )
-        return np.fromiter((row["image_id"] for row in found), np.int64)
-
-    def find_words(self, text: str, top: int, licence_keys: Collection[str] | None = None) -> list[int]:
-        """Return the ids of the *top* pictures whose title, tags, author and names hold all words of *text*, best first.
+    def find_words(self, text: str, top: int | None = None) -> list[int]:
+        """Return the ids of the *top* pictures (None: of all) whose title, tags, author and names hold all words of *text*, best first.
 
         :mod:`artstore.wordquery` says how they are written. Raises :class:`~artstore.errors.UsageError`
         if *text* only names what must not be there.
@@ -106,13 +93,9 @@ class Library:
         expression = match_expression(text)
         if expression is None:
             return []
-        clause, parameters = "", [expression]
-        if licence_keys is not None:
-            clause = f"AND rowid IN ({_under(licence_keys)})"
-            parameters += licence_keys
         found = self.catalog.execute(
-            f"SELECT rowid FROM words WHERE words MATCH ? {clause} ORDER BY bm25(words, {WORD_WEIGHTS}), rowid LIMIT ?",
-            [*parameters, top],
+            f"SELECT rowid FROM words WHERE words MATCH ? ORDER BY bm25(words, {WORD_WEIGHTS}), rowid LIMIT ?",
+            [expression, -1 if top is None else top],
         )
         return [row["rowid"] for row in found]
 
@@ -144,17 +127,3 @@ class Library:
             [work_id],
         )
         return tuple(Licence(**row) for row in found)
-
-
-def _under(licence_keys: Collection[str]) -> str:
-    """Return the query for the images under *licence_keys*, which are its parameters.
-
-    A work that has ceased to list a file speaks for it only where no other work lists it.
-    """
-    marks = ", ".join("?" * len(licence_keys))
-    return f"""
-        SELECT image_id FROM images JOIN work_files USING (file_id) JOIN work_licences USING (work_id)
-        JOIN licences USING (licence_id) WHERE key IN ({marks}) AND (listed OR NOT EXISTS (
-            SELECT 1 FROM work_files AS others WHERE others.file_id = images.file_id AND others.listed
-        ))
-    """

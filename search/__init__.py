@@ -11,8 +11,9 @@ The Python way in::
 
 from __future__ import annotations
 
+from artstore.filters import Filter
 from search.credits import Credit, Credits
 from search.engine import Engine
-from search.hits import Hit
+from search.hits import Hit, Hits
 
-__all__ = ["Credit", "Credits", "Engine", "Hit"]
+__all__ = ["Credit", "Credits", "Engine", "Filter", "Hit", "Hits"]

@@ -10,10 +10,10 @@ from artstore.command import run, talk
 from artstore.settings import Settings
 from artstore.vectors import index_kind
 from embedder.registry import check_name
-from search.arguments import parse, parser
+from search.arguments import filter_of, parse, parser
 from search.credit_formats import write_credits
 from search.engine import Engine
-from search.hits import Hit
+from search.hits import Hits
 from search.output import write_hits
 
 __all__ = ["main", "parser"]
@@ -35,6 +35,8 @@ def main(argv: Sequence[str]) -> int:
         hits = _hits(engine, words)
         if words.question != "words" and not embedder and engine.embedder_name != settings.embedder:
             talk(f"search: by {engine.embedder_name}; nothing has been embedded by {settings.embedder}")
+    if hits.hidden:
+        talk(f"search: the filter hides {hits.hidden:,} more pictures")
     if not hits:
         talk("search: nothing found")
         return 1
@@ -42,12 +44,13 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _hits(engine: Engine, words: argparse.Namespace) -> list[Hit]:
+def _hits(engine: Engine, words: argparse.Namespace) -> Hits:
+    only = filter_of(words)
     if words.question == "words":
-        return engine.words(" ".join(words.words), top=words.top, licence=words.licence)
+        return engine.words(" ".join(words.words), top=words.top, only=only)
     if words.question == "image":
-        return engine.image(words.path, top=words.top, licence=words.licence)
-    return engine.like(words.image_id, top=words.top, licence=words.licence)
+        return engine.image(words.path, top=words.top, only=only)
+    return engine.like(words.image_id, top=words.top, only=only)
 
 
 def _credits(engine: Engine, words: argparse.Namespace) -> int:

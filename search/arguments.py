@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from artstore.filters import Filter
 from search.credit_formats import CREDIT_FORMATS
 
 EXAMPLES = """\
@@ -16,6 +17,7 @@ examples:
   python -m search like 1234 --top 20                   what looks like picture 1234 of an earlier answer
   python -m search words fire sword --json              what is called so, as JSON lines
   python -m search words '"fire sword"' -goblin         these words side by side, and no goblins
+  python -m search words tree --tag lpc --min-size 64   no smaller than 64x64
   python -m search credits 1234 77 > CREDITS.txt        what to write beside these pictures in a game
 
 Exit codes: 0 found, 1 nothing found, 2 wrong usage, 3 not ready (the message says what to run),
@@ -34,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
     questions = words.add_subparsers(dest="question", required=True, metavar="QUESTION")
     _add_looks(questions)
     text = questions.add_parser(
-        "words", parents=[_folder(), _hits()], help="pictures by title, tags, author and file names"
+        "words",
+        parents=[_folder(), _hits(), _filters()],
+        help="pictures by title, tags, author and file names",
     )
     text.add_argument(
         "words",
@@ -52,7 +56,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _add_looks(questions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    shared = [_folder(), _hits(), _looks()]
+    shared = [_folder(), _hits(), _filters(), _looks()]
     image = questions.add_parser("image", parents=shared, help="pictures that look like a file")
     image.add_argument("path", type=Path, metavar="PATH", help="a picture")
     like = questions.add_parser("like", parents=shared, help="pictures that look like one that was found")
@@ -78,11 +82,50 @@ def _folder() -> argparse.ArgumentParser:
 def _hits() -> argparse.ArgumentParser:
     hits = argparse.ArgumentParser(add_help=False)
     hits.add_argument("--top", type=int, default=10, metavar="N", help="how many pictures (default: 10)")
-    hits.add_argument(
-        "--licence", metavar="LIST", help="only under one of these: cc0, cc-by, cc-by-sa-3.0, …"
-    )
     hits.add_argument("--json", action="store_true", help="one JSON object a line, with every fact")
     return hits
+
+
+def _filters() -> argparse.ArgumentParser:
+    filters = argparse.ArgumentParser(add_help=False)
+    only = filters.add_argument_group("only pictures that are", "several with commas: any of them")
+    only.add_argument("--licence", metavar="LIST", help="under one of these: cc0, cc-by, cc-by-sa-3.0, …")
+    only.add_argument("--author", metavar="NAMES", help="by one of these")
+    only.add_argument(
+        "--tag", metavar="TAGS", action="append", default=[], help="tagged so; given again: and so as well"
+    )
+    only.add_argument("--art-type", metavar="TYPES", help="2d, 3d, concept, texture, …")
+    only.add_argument("--work", metavar="WORK", help="of this work: its page, or its number on the site")
+    only.add_argument("--collection", metavar="NAME", help="in this collection: its title or its page")
+    only.add_argument("--kind", metavar="KINDS", help="still, animation, series (numbered frames)")
+    only.add_argument("--series-of", type=int, metavar="ID", help="frames of the series of this picture")
+    only.add_argument("--min-size", type=size, metavar="WxH", help="so many pixels or more; 32 is 32x32")
+    only.add_argument("--max-size", type=size, metavar="WxH", help="so many pixels or fewer")
+    return filters
+
+
+def filter_of(words: argparse.Namespace) -> Filter:
+    """Return the filter that *words* ask for. Raises :class:`~artstore.errors.UsageError`."""
+    return Filter(
+        licence=words.licence,
+        author=words.author,
+        tags=tuple(words.tag),
+        art_type=words.art_type,
+        work=words.work,
+        collection=words.collection,
+        kind=words.kind,
+        series_of=words.series_of,
+        min_width_px=words.min_size and words.min_size[0],
+        min_height_px=words.min_size and words.min_size[1],
+        max_width_px=words.max_size and words.max_size[0],
+        max_height_px=words.max_size and words.max_size[1],
+    )
+
+
+def size(text: str) -> tuple[int, int]:
+    """Return *text*, ``32x48`` or ``32``, as (width, height); argparse names this function when it is neither."""
+    width, _, height = text.lower().partition("x")
+    return int(width), int(height or width)
 
 
 def _looks() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -52,3 +53,12 @@ class Hit:
             work_url=record.work_url,
             file_url=record.file_url,
         )
+
+
+class Hits(list[Hit]):
+    """Hits, best first, and how much of what there is a filter has hidden."""
+
+    def __init__(self, hits: Iterable[Hit] = (), *, hidden: int = 0) -> None:
+        super().__init__(hits)
+        self.hidden = hidden
+        """Pictures that could have answered, had the filter let them through: of those with the words, or of all indexed."""

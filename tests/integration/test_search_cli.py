@@ -93,6 +93,21 @@ def test_words_need_no_vectors_and_have_no_distance(data: Path, tmp_path: Path) 
     assert len(table(shelf.search(settings.data_dir, "words", "sprite").stdout)) == 3
 
 
+def test_filters_keep_out_what_does_not_fit_and_say_how_much(data: Path) -> None:
+    every = table(shelf.search(data, "words", "png", "--top", "500").stdout)
+    done = shelf.search(data, "words", "png", "--top", "500", "--min-size", "33x1", "--kind", "still")
+    rows = table(done.stdout)
+    assert 0 < len(rows) < len(every)
+    assert all(int(row["size_px"].partition("x")[0]) >= 33 for row in rows)
+    assert done.stderr == f"search: the filter hides {len(every) - len(rows)} more pictures\n"
+    author = rows[0]["author"]
+    by = table(shelf.search(data, "words", "png", "--author", author.upper(), "--top", "500").stdout)
+    assert {row["author"] for row in by} == {author}
+    nobody = shelf.search(data, "words", "png", "--author", "nobody", "--tag", "a", "--tag", "b")
+    assert nobody.returncode == 1
+    assert f"hides {len(every)} more pictures\nsearch: nothing found" in nobody.stderr
+
+
 def test_words_may_be_side_by_side_or_kept_out(data: Path) -> None:
     def titles(*words: str) -> set[str]:
         done = shelf.search(data, "words", *words, "--top", "500")
@@ -142,6 +157,13 @@ def test_credits_name_the_works_once_and_warn_on_stderr(data: Path) -> None:
         (["words", "xyzzy"], 1, "nothing found"),
         (["words", "sword", "--licence", "mit"], 2, "no licence is called 'mit'; there are cc0"),
         (["words", "sword", "--top", "0"], 2, "at least one"),
+        (["words", "sword", "--min-size", "big"], 2, "invalid size value: 'big'"),
+        (
+            ["words", "sword", "--min-size", "9", "--max-size", "8x9"],
+            2,
+            "at least 9 and at most 8 pixels in width",
+        ),
+        (["words", "sword", "--kind", "gif"], 2, "there are still, animation, series"),
         (["image", "no such.png"], 2, "no such.png is not a file"),
         (["image", "pyproject.toml"], 2, "is no picture that can be read"),
         (["image", "tests"], 2, "tests is not a file"),

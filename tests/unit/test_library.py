@@ -2,7 +2,6 @@
 
 import unicodedata
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +9,7 @@ from sqlite_utils import Database
 
 from artstore.catalog import Catalog
 from artstore.errors import UsageError
+from artstore.filters import Filter
 from artstore.library import Library
 from artstore.models import Failure, FileState, Findings, Licence, Stage, StoredFile, Work
 from artstore.wordquery import match_expression
@@ -65,27 +65,12 @@ def test_a_file_that_moved_to_another_work_is_credited_to_that_one(library: Libr
     put(library, a_work("New page", a_link("a.png"), author="Right", licences=(GPL,)))
     (record,) = library.describe([1])
     assert (record.author, record.licences) == ("Right", (GPL,))
-    assert library.ids_under(["cc0"]).tolist() == []
-    assert library.ids_under(["gpl-3.0"]).tolist() == [1]
-    assert library.find_words("page", 9, ["cc0"]) == []
-    assert library.find_words("page", 9, ["gpl-3.0"]) == [1]
 
 
 def test_a_file_that_no_page_lists_any_more_is_credited_to_the_last_that_did(library: Library) -> None:
     put(library, a_work("Sword", a_link("a.png"), licences=(CC0,)))
     put(library, a_work("Sword", licences=(CC0,)))
     assert library.describe([1])[0].title == "Sword"
-    assert library.ids_under(["cc0"]).tolist() == [1]
-
-
-def test_licences_choose_pictures(library: Library) -> None:
-    put(library, a_work("One", a_link("a.png"), licences=(CC0, GPL)))
-    put(library, a_work("Two", a_link("b.png"), licences=(GPL,)))
-    put(library, a_work("Three", a_link("c.png")))
-    assert library.ids_under(["cc0"]).tolist() == [1]
-    assert library.ids_under(["gpl-3.0", "cc0"]).tolist() == [1, 2]
-    assert library.ids_under([]).tolist() == library.ids_under(["mit"]).tolist() == []
-    assert library.ids_under([]).dtype == np.int64
 
 
 def test_all_words_must_be_there_and_a_beginning_is_enough(library: Library) -> None:
@@ -178,13 +163,6 @@ def test_scripts_without_latin_letters_are_found(library: Library) -> None:
         assert library.find_words(text, 9) == [1], text
 
 
-def test_words_and_licences_together(library: Library) -> None:
-    put(library, a_work("Sword one", a_link("a.png"), licences=(CC0,)))
-    put(library, a_work("Sword two", a_link("b.png"), licences=(GPL,)))
-    assert library.find_words("sword", 9, ["gpl-3.0"]) == [2]
-    assert library.find_words("sword", 9, []) == []
-
-
 def test_the_status_counts_what_there_is(library: Library) -> None:
     put(library, a_work("Pack", a_link("p.zip")), "a", "b")
     put(library, a_work("Other", a_link("q.zip")), "a")
@@ -206,8 +184,7 @@ def test_the_status_counts_what_there_is(library: Library) -> None:
 def test_a_picture_found_under_a_licence_is_credited_to_the_work_under_that_licence(library: Library) -> None:
     put(library, a_work("One", a_link("a.png"), author="Alice", licences=(GPL,)))
     put(library, a_work("Two", a_link("a.png"), author="Bob", licences=(CC0,)))
-    assert library.ids_under(["cc0"]).tolist() == [1]
-    (record,) = library.describe([1], ["cc0"])
+    (record,) = library.describe([1], Filter(licence="cc0"))
     assert (record.author, record.licences) == ("Bob", (CC0,))
-    (record,) = library.describe([1], ["gpl-3.0"])
+    (record,) = library.describe([1], Filter(licence="gpl"))
     assert (record.author, record.licences) == ("Alice", (GPL,))
