@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from artstore.catalog import Catalog
 from artstore.errors import UsageError
 from artstore.licences import find_licences
+from artstore.wordquery import match_expression
 
 KEPT = 64
 """Sets of ids that are kept, of 8 bytes an id: at most half a gigabyte at a million pictures, mostly far less."""
@@ -62,6 +63,8 @@ class Filter:
     """The address of its page, the end of that, or OpenGameArt's number of it."""
     collection: str | None = None
     """Its title, its address, or the end of that."""
+    words: str | None = None
+    """What title, tags, author and names have to hold, as :mod:`artstore.wordquery` says."""
     kind: str | None = None
     """``still`` (one frame), ``animation`` (several in one file), ``series`` (a frame of a numbered series)."""
     series_of: int | None = None
@@ -76,6 +79,8 @@ class Filter:
             raise UsageError(f"no licence is named in {self.licence!r}; leave it out for all of them")
         if unknown := [kind for kind in _parts(self.kind) if kind not in KINDS]:
             raise UsageError(f"no kind of picture is called {unknown[0]!r}; there are {', '.join(KINDS)}")
+        if self.words is not None and match_expression(self.words) is None:
+            raise UsageError(f"there is no word in {self.words!r}")
         if self.series_of is not None and self.series_of.bit_length() > 63:
             raise UsageError(f"there is no picture {self.series_of}")
         for side in ("width", "height"):
@@ -103,7 +108,7 @@ class Filter:
 
     def of_image(self) -> Condition | None:
         """Return what a row of ``images`` has to be, or None if it may be any."""
-        sizes = [
+        conditions = [
             Condition(f"{column} {sign} ?", (value,))
             for column, sign, value in (
                 ("width_px", ">=", self.min_width_px),
@@ -114,12 +119,15 @@ class Filter:
             if value is not None
         ]
         if self.kind:
-            sizes.append(Condition(" OR ".join(f"({KINDS[kind]})" for kind in _parts(self.kind))))
+            conditions.append(Condition(" OR ".join(f"({KINDS[kind]})" for kind in _parts(self.kind))))
         if self.series_of is not None:
-            sizes.append(
+            conditions.append(
                 Condition("series = (SELECT series FROM images WHERE image_id = ?)", (self.series_of,))
             )
-        return _all(sizes)
+        if self.words:
+            found = "image_id IN (SELECT rowid FROM words WHERE words MATCH ?)"
+            conditions.append(Condition(found, (match_expression(self.words) or "",)))
+        return _all(conditions)
 
 
 class IdSets:

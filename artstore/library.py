@@ -60,6 +60,23 @@ class Library:
         these to one that fits *only*, by which the picture may have been found.
         """
         fits = (only.of_work() if only else None) or Condition("0")
+        one = f"""
+            work_id = (
+                SELECT work_id FROM work_files WHERE work_files.file_id = files.file_id
+                ORDER BY listed DESC, work_id IN (SELECT work_id FROM works WHERE {fits.sql}) DESC, work_id LIMIT 1
+            )
+        """
+        records = {record.image_id: record for record in self._described(image_ids, one, fits.parameters)}
+        return [records[image_id] for image_id in image_ids if image_id in records]
+
+    def describe_all(self, image_ids: Sequence[int]) -> list[ImageRecord]:
+        """Return a record for each of *image_ids* and each work that has ever listed its file."""
+        every = "work_id IN (SELECT work_id FROM work_files WHERE work_files.file_id = files.file_id)"
+        return self._described(image_ids, every, ())
+
+    def _described(
+        self, image_ids: Sequence[int], of_works: str, parameters: Sequence[str | int]
+    ) -> list[ImageRecord]:
         marks = ", ".join("?" * len(image_ids))
         found = self.catalog.execute(
             f"""
@@ -67,22 +84,18 @@ class Library:
                 frames, series, work_id, works.url AS work_url, coalesce(title, '') AS title,
                 coalesce(author, '') AS author, author_url, coalesce(copyright_notice, '') AS copyright_notice,
                 coalesce(collaborators, '[]') AS collaborators
-            FROM images JOIN files USING (file_id)
-            LEFT JOIN works ON work_id = (
-                SELECT work_id FROM work_files WHERE work_files.file_id = files.file_id
-                ORDER BY listed DESC, work_id IN (SELECT work_id FROM works WHERE {fits.sql}) DESC, work_id LIMIT 1
-            )
-            WHERE image_id IN ({marks})
+            FROM images JOIN files USING (file_id) LEFT JOIN works ON {of_works}
+            WHERE image_id IN ({marks}) ORDER BY image_id, work_id
             """,
-            [*fits.parameters, *image_ids],
+            [*parameters, *image_ids],
         ).fetchall()
-        records: dict[int, ImageRecord] = {}
+        records = []
         for row in found:
             facts = dict(row)
             licences = self._licences(facts.pop("work_id"))
             collaborators = tuple(json.loads(facts.pop("collaborators")))
-            records[row["image_id"]] = ImageRecord(**facts, licences=licences, collaborators=collaborators)
-        return [records[image_id] for image_id in image_ids if image_id in records]
+            records.append(ImageRecord(**facts, licences=licences, collaborators=collaborators))
+        return records
 
     def find_words(self, text: str, top: int | None = None) -> list[int]:
         """Return the ids of the *top* pictures (None: of all) whose title, tags, author and names hold all words of *text*, best first.

@@ -15,5 +15,7 @@ from artstore.filters import Filter
 from search.credits import Credit, Credits
 from search.engine import Engine
 from search.hits import Hit, Hits
+from search.mixing import Part
+from search.provenance import Evidence, Origin, Provenance
 
-__all__ = ["Credit", "Credits", "Engine", "Filter", "Hit", "Hits"]
+__all__ = ["Credit", "Credits", "Engine", "Evidence", "Filter", "Hit", "Hits", "Origin", "Part", "Provenance"]

@@ -14,7 +14,8 @@ from search.arguments import filter_of, parse, parser
 from search.credit_formats import write_credits
 from search.engine import Engine
 from search.hits import Hits
-from search.output import write_hits
+from search.mixing import Part, part_of
+from search.output import write_hits, write_origins
 
 __all__ = ["main", "parser"]
 
@@ -32,8 +33,11 @@ def main(argv: Sequence[str]) -> int:
     with Engine(settings, embedder=embedder) as engine:
         if words.question == "credits":
             return _credits(engine, words)
+        if words.question == "whose":
+            return _whose(engine, words)
         hits = _hits(engine, words)
-        if words.question != "words" and not embedder and engine.embedder_name != settings.embedder:
+        by_looks = words.question in {"image", "like", "mix"}
+        if by_looks and not embedder and engine.embedder_name != settings.embedder:
             talk(f"search: by {engine.embedder_name}; nothing has been embedded by {settings.embedder}")
     if hits.hidden:
         talk(f"search: the filter hides {hits.hidden:,} more pictures")
@@ -45,12 +49,35 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _hits(engine: Engine, words: argparse.Namespace) -> Hits:
+    if words.question == "group":
+        return engine.group(words.image_id)
     only = filter_of(words)
     if words.question == "words":
-        return engine.words(" ".join(words.words), top=words.top, only=only)
+        return engine.words(" ".join(words.words), top=words.top, only=only, expand=words.expand)
+    return engine.mix(_parts(words), top=words.top, only=only, expand=words.expand)
+
+
+def _parts(words: argparse.Namespace) -> list[Part]:
     if words.question == "image":
-        return engine.image(words.path, top=words.top, only=only)
-    return engine.like(words.image_id, top=words.top, only=only)
+        return [Part(words.path, box=words.box)]
+    if words.question == "like":
+        return [Part(words.image_id, box=words.box)]
+    return [*map(part_of, words.like), *(part_of(text, unlike=True) for text in words.unlike)]
+
+
+def _whose(engine: Engine, words: argparse.Namespace) -> int:
+    found = engine.whose(words.path)
+    if not found.origins:
+        nearest = found.nearest
+        told = (
+            f"; the nearest is picture {nearest.image_id} at distance {nearest.distance:.2f}"
+            if nearest
+            else ""
+        )
+        talk(f"search: nothing here is close enough to say whose {words.path} is{told}")
+        return 1
+    write_origins(found.origins, sys.stdout, as_json=words.json)
+    return 0
 
 
 def _credits(engine: Engine, words: argparse.Namespace) -> int:

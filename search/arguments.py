@@ -9,6 +9,7 @@ from pathlib import Path
 
 from artstore.filters import Filter
 from search.credit_formats import CREDIT_FORMATS
+from search.mixing import Box, box_of
 
 EXAMPLES = """\
 examples:
@@ -18,6 +19,9 @@ examples:
   python -m search words fire sword --json              what is called so, as JSON lines
   python -m search words '"fire sword"' -goblin         these words side by side, and no goblins
   python -m search words tree --tag lpc --min-size 64   no smaller than 64x64
+  python -m search mix a.png=2 1234 --unlike b.png      like a.png above all, like 1234, and not like b.png
+  python -m search image sheet.png --box 32,0,32,32     one tile of a sheet
+  python -m search whose sprite.png                     who made this, under which licence
   python -m search credits 1234 77 > CREDITS.txt        what to write beside these pictures in a game
 
 Exit codes: 0 found, 1 nothing found, 2 wrong usage, 3 not ready (the message says what to run),
@@ -46,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="WORD",
         help="all of them have to be there, beginnings count; '\"fire sword\"': side by side; -goblin: not that",
     )
+    _add_groups_and_origins(questions)
     _add_credits(questions)
     return words
 
@@ -61,6 +66,48 @@ def _add_looks(questions: argparse._SubParsersAction[argparse.ArgumentParser]) -
     image.add_argument("path", type=Path, metavar="PATH", help="a picture")
     like = questions.add_parser("like", parents=shared, help="pictures that look like one that was found")
     like.add_argument("image_id", type=int, metavar="ID", help="its image_id")
+    mix = questions.add_parser(
+        "mix", parents=shared, help="pictures that look like several, and not like others"
+    )
+    mix.add_argument(
+        "like",
+        nargs="+",
+        metavar="PICTURE[=WEIGHT]",
+        help="a file or an image_id, and how much it counts (1)",
+    )
+    mix.add_argument(
+        "--unlike",
+        metavar="PICTURE[=WEIGHT]",
+        action="append",
+        default=[],
+        help="not like this; may be repeated",
+    )
+    for question in (image, like):
+        question.add_argument(
+            "--box", type=region, metavar="X,Y,W,H", help="only this region of it, in pixels"
+        )
+    for question in (image, like, mix):
+        question.add_argument(
+            "--words",
+            dest="words_too",
+            metavar="TEXT",
+            help="and what is called so, as the question `words` has it",
+        )
+
+
+def _add_groups_and_origins(questions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    group = questions.add_parser(
+        "group",
+        parents=[_folder(), _json()],
+        help="the copies, recolours and frames that one answer stands for",
+    )
+    group.add_argument("image_id", type=int, metavar="ID", help="its image_id")
+    whose = questions.add_parser(
+        "whose",
+        parents=[_folder(), _json(), _looks()],
+        help="which works a picture comes from, and how sure that is",
+    )
+    whose.add_argument("path", type=Path, metavar="PATH", help="a picture")
 
 
 def _add_credits(questions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -80,10 +127,18 @@ def _folder() -> argparse.ArgumentParser:
 
 
 def _hits() -> argparse.ArgumentParser:
-    hits = argparse.ArgumentParser(add_help=False)
+    hits = argparse.ArgumentParser(add_help=False, parents=[_json()])
     hits.add_argument("--top", type=int, default=10, metavar="N", help="how many pictures (default: 10)")
-    hits.add_argument("--json", action="store_true", help="one JSON object a line, with every fact")
+    hits.add_argument(
+        "--expand", action="store_true", help="show copies, recolours and frames of a series one by one"
+    )
     return hits
+
+
+def _json() -> argparse.ArgumentParser:
+    as_json = argparse.ArgumentParser(add_help=False)
+    as_json.add_argument("--json", action="store_true", help="one JSON object a line, with every fact")
+    return as_json
 
 
 def _filters() -> argparse.ArgumentParser:
@@ -113,6 +168,7 @@ def filter_of(words: argparse.Namespace) -> Filter:
         art_type=words.art_type,
         work=words.work,
         collection=words.collection,
+        words=getattr(words, "words_too", None),
         kind=words.kind,
         series_of=words.series_of,
         min_width_px=words.min_size and words.min_size[0],
@@ -120,6 +176,11 @@ def filter_of(words: argparse.Namespace) -> Filter:
         max_width_px=words.max_size and words.max_size[0],
         max_height_px=words.max_size and words.max_size[1],
     )
+
+
+def region(text: str) -> Box:
+    """Return *text*, ``x,y,w,h``, as four numbers; argparse names this function when it is anything else."""
+    return box_of(text)
 
 
 def size(text: str) -> tuple[int, int]:

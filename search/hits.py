@@ -33,9 +33,11 @@ class Hit:
     work_url: str | None
     """The work's page."""
     file_url: str
+    more: int = 0
+    """So many other answers are the same picture, a copy, a recolour or a frame of its series, and not shown."""
 
     @classmethod
-    def of(cls, record: ImageRecord, distance: float | None = None) -> Self:
+    def of(cls, record: ImageRecord, distance: float | None = None, more: int = 0) -> Self:
         """Return the hit on *record*."""
         return cls(
             image_id=record.image_id,
@@ -52,6 +54,7 @@ class Hit:
             copyright_notice=record.copyright_notice,
             work_url=record.work_url,
             file_url=record.file_url,
+            more=more,
         )
 
 
