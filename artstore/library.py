@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from artstore.catalog import Catalog
@@ -37,6 +37,19 @@ class ImageRecord:
     licences: tuple[Licence, ...]
     collaborators: tuple[str, ...] = ()
     """Who made it with the author."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A picture in the list of all."""
+
+    image_id: int
+    path: str
+    """Below the data folder."""
+    page_url: str | None
+    embedded: bool
+    """Whether its features are there."""
+    indexed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,31 @@ class Library:
             [expression, -1 if top is None else top],
         )
         return [row["rowid"] for row in found]
+
+    def listing(self, embedder: str, index: str) -> Iterator[Listed]:
+        """Yield every picture by its id, with what *embedder* and *index* (``hnsw:colour``) have done with it."""
+        found = self.catalog.execute(
+            """
+            SELECT image_id, path, (
+                SELECT url FROM work_files JOIN works USING (work_id) WHERE work_files.file_id = images.file_id
+                ORDER BY listed DESC, work_id LIMIT 1
+            ) AS page_url,
+            EXISTS (
+                SELECT 1 FROM features JOIN embedders USING (embedder_id)
+                WHERE features.image_id = images.image_id AND name = :embedder
+            ) AS embedded,
+            EXISTS (
+                SELECT 1 FROM indexed JOIN indexes USING (index_id)
+                WHERE indexed.image_id = images.image_id AND name = :index
+            ) AS indexed
+            FROM images ORDER BY image_id
+            """,
+            {"embedder": embedder, "index": index},
+        )
+        for row in found:
+            yield Listed(
+                row["image_id"], row["path"], row["page_url"], bool(row["embedded"]), bool(row["indexed"])
+            )
 
     def status(self) -> list[Count]:
         """Count works, files by state, pictures, features by embedder, indexed by index, failures by reason."""

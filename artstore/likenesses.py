@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from artstore.catalog import Catalog
 from artstore.ledger import PAGE
 
+COLOUR_BYTES = 48
+"""Of 4 x 4 x RGB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
@@ -29,7 +32,7 @@ class Likeness:
     look: int
     """Which neighbours are brighter: 64 bits, signed as SQLite has them."""
     colours: bytes
-    """4 x 4 x RGB."""
+    """4 x 4 x RGB, :data:`COLOUR_BYTES`."""
     aspect: float
     """Width by height of the art."""
 
@@ -100,7 +103,7 @@ class Likenesses:
         ).fetchall()
         ids = np.array([row[0] for row in found], np.int64)
         looks = np.array([row[1] for row in found], np.int64)
-        colours = np.frombuffer(b"".join(row[2] for row in found), np.uint8).reshape(len(found), -1)
+        colours = np.frombuffer(b"".join(row[2] for row in found), np.uint8).reshape(len(found), COLOUR_BYTES)
         return ids, looks, colours, np.array([row[3] for row in found], np.float64)
 
     def kin(self) -> list[tuple[int, int]]:

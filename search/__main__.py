@@ -1,4 +1,4 @@
-"""``python -m search``: ask by a picture, by a picture's number, by words; print credits."""
+"""``python -m search``: ask by pictures or by words, whose a picture is, what to credit; export what is known."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from embedder.registry import check_name
 from search.arguments import filter_of, parse, parser
 from search.credit_formats import write_credits
 from search.engine import Engine
+from search.export import write_features, write_list
 from search.hits import Hits
 from search.mixing import Part, part_of
 from search.output import write_hits, write_origins
@@ -35,6 +36,8 @@ def main(argv: Sequence[str]) -> int:
             return _credits(engine, words)
         if words.question == "whose":
             return _whose(engine, words)
+        if words.question == "export":
+            return _export(engine, words)
         hits = _hits(engine, words)
         by_looks = words.question in {"image", "like", "mix"}
         if by_looks and not embedder and engine.embedder_name != settings.embedder:
@@ -77,6 +80,18 @@ def _whose(engine: Engine, words: argparse.Namespace) -> int:
         talk(f"search: nothing here is close enough to say whose {words.path} is{told}")
         return 1
     write_origins(found.origins, sys.stdout, as_json=words.json)
+    return 0
+
+
+def _export(engine: Engine, words: argparse.Namespace) -> int:
+    if words.features is None:
+        write_list(engine.pictures(), sys.stdout)
+        return 0
+    rows = engine.features()
+    write_features(rows, words.features)
+    talk(
+        f"search: {len(rows.ids):,} features of {rows.dim} numbers by {engine.embedder_name} in {words.features}"
+    )
     return 0
 
 

@@ -23,6 +23,7 @@ examples:
   python -m search image sheet.png --box 32,0,32,32     one tile of a sheet
   python -m search whose sprite.png                     who made this, under which licence
   python -m search credits 1234 77 > CREDITS.txt        what to write beside these pictures in a game
+  python -m search export > pictures.tsv                every picture: path, page, embedded, indexed
 
 Exit codes: 0 found, 1 nothing found, 2 wrong usage, 3 not ready (the message says what to run),
 130 interrupted.
@@ -52,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_groups_and_origins(questions)
     _add_credits(questions)
+    _add_export(questions)
     return words
 
 
@@ -117,6 +119,20 @@ def _add_credits(questions: argparse._SubParsersAction[argparse.ArgumentParser])
     credit.add_argument("image_ids", type=int, nargs="+", metavar="ID", help="image_ids of an answer")
     credit.add_argument(
         "--format", choices=list(CREDIT_FORMATS), default="text", help="how to write them (default: text)"
+    )
+
+
+def _add_export(questions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    export = questions.add_parser(
+        "export",
+        parents=[_folder(), _looks()],
+        help="a list of all pictures; or all features, for other programs",
+    )
+    export.add_argument(
+        "--features",
+        type=Path,
+        metavar="FILE",
+        help="instead of the list: write the features to FILE.npz or FILE.parquet",
     )
 
 

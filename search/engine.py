@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -15,14 +15,14 @@ from artstore.catalogs import Catalogs
 from artstore.errors import NotReady, UsageError
 from artstore.filters import Filter, IdSets
 from artstore.ledger import PAGE
-from artstore.library import ImageRecord, Library
+from artstore.library import ImageRecord, Library, Listed
 from artstore.likenesses import Groups, Likenesses
 from artstore.settings import Settings
 from embedder.likeness import likeness_of
 from search.collapse import count_more, first_of_each
 from search.credits import Credits, credits_of
 from search.hits import Hit, Hits
-from search.looks import Looks, picture_asked
+from search.looks import FeatureRows, Looks, picture_asked
 from search.mixing import Box, Part, mixed
 from search.provenance import SURE_OF_RECOLOUR, Evidence, Match, Provenance, alike, origins_of
 
@@ -173,6 +173,17 @@ class Engine:
         Raises :class:`~artstore.errors.UsageError` naming those that there are not.
         """
         return credits_of(self._known(image_ids))
+
+    def pictures(self) -> Iterator[Listed]:
+        """Yield every picture by its id, with its page and whether it is embedded and indexed."""
+        return self._library.listing(self._looks.name, self._looks.index_name)
+
+    def features(self) -> FeatureRows:
+        """Return all features: ids, and vectors of unit length some at a time.
+
+        Raises :class:`~artstore.errors.NotReady` if nothing has been embedded.
+        """
+        return self._looks.all_features()
 
     @property
     def _catalog(self) -> Catalog:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar, overload
@@ -24,7 +25,7 @@ from artstore.errors import NotReady, PictureError, UsageError
 from artstore.features import FeatureReader, unit
 from artstore.ledger import EmbedderRow, Ledger, embedders, find_embedder
 from artstore.settings import Settings
-from artstore.vectors import NOBODY, VectorIndex, open_index
+from artstore.vectors import NOBODY, VectorIndex, index_kind, open_index
 from embedder.protocol import Embedder
 from embedder.registry import as_made, fingerprint, open_embedder
 from search.mixing import Box, cut_out
@@ -32,6 +33,9 @@ from search.mixing import Box, cut_out
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+PART_ROWS = 2_000
+"""Vectors read at once for an export: 32 MB of float32 at 4096 dimensions."""
 
 
 class loaded_once(cached_property[T]):  # noqa: N801 - used as cached_property is
@@ -49,6 +53,18 @@ class loaded_once(cached_property[T]):  # noqa: N801 - used as cached_property i
         with instance._loading:  # noqa: SLF001 - only Looks has such properties
             made: T = super().__get__(instance, owner)
             return made
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRows:
+    """All features of an embedder."""
+
+    ids: NDArray[np.int64]
+    """Shape (n,), ascending."""
+    dim: int
+    """d."""
+    parts: Callable[[], Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]]
+    """Yields (ids, vectors), of shapes (m,) and (m, d), some at a time, in the order of :attr:`ids`."""
 
 
 class Looks:
@@ -107,6 +123,22 @@ class Looks:
     def ids(self) -> NDArray[np.int64]:
         """Return all that can be found, ascending. Raises :class:`~artstore.errors.NotReady` if that is nothing."""
         return self._index.ids()
+
+    def all_features(self) -> FeatureRows:
+        """Return all vectors. Raises :class:`~artstore.errors.NotReady` if there are none."""
+        ids, rows = self._ledger.feature_rows()
+
+        def parts() -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+            for start in range(0, len(ids), PART_ROWS):
+                part = slice(start, start + PART_ROWS)
+                yield ids[part], unit(self._features.read(rows[part]))
+
+        return FeatureRows(ids, self._row.dim, parts)
+
+    @property
+    def index_name(self) -> str:
+        """The index that is asked, as the catalog names it."""
+        return f"{index_kind(self._settings.index)}:{self.name}"
 
     def candidates(
         self, question: NDArray[np.float32], count: int, allowed: NDArray[np.int64] | None

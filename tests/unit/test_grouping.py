@@ -96,6 +96,12 @@ def test_grouping_again_changes_nothing_and_more_art_changes_what_it_must(
     assert groups(settings) == set()
 
 
+def test_nothing_to_compare_makes_no_groups(settings: Settings, tmp_path: Path) -> None:
+    add(shelf.save_sprites(tmp_path / "pack", 1), settings)
+    with Catalog(settings.catalog_path) as catalog:
+        assert update_groups(Ledger(catalog, find_embedder(catalog, "colour")), settings) == 0
+
+
 def test_likenesses_go_on_where_they_were_stopped(settings: Settings, tmp_path: Path) -> None:
     add(shelf.save_noise(tmp_path / "noise", 20), settings)
     with Catalog(settings.catalog_path) as catalog:

@@ -21,6 +21,7 @@ MAX_FUNCTION_LINES = 60
 ALLOWED_IMPORTS = {
     "hnswlib": {"artstore/vectors/hnsw.py"},
     "tensorflow": {"embedder/keras_models.py"},
+    "pyarrow": {"search/export.py"},
     "keras": {"embedder/keras_models.py"},
     "sqlite3": {"artstore/schema.py", "artstore/catalog.py"},
     "sqlite_utils": {"artstore/schema.py", "artstore/migrations.py"},
