@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from artstore.catalog import Catalog
 from artstore.errors import Mismatch, NotReady
+from artstore.pauses import is_over
 
 PAGE = 5_000
 """Ids looked up in one statement: keeps each list of parameters, and each transaction, short."""
@@ -106,17 +107,20 @@ class Ledger:
         return cursor.rowcount
 
     def waiting(self) -> list[int]:
-        """Return the image ids to embed, one for each set of identical pictures; those that failed before come last."""
+        """Return the image ids to embed, one for each set of identical pictures.
+
+        Those that failed before come last, and not before they have been left alone for long enough.
+        """
         found = self.catalog.execute(
             """
-            SELECT min(image_id) AS image_id FROM images
+            SELECT min(image_id) AS image_id, coalesce(max(times), 0) AS times, max(last_at) AS last_at FROM images
             LEFT JOIN failures ON stage = 'embed' AND subject = images.path || ' by ' || :name
             WHERE image_id NOT IN (SELECT image_id FROM features WHERE embedder_id = :embedder_id)
             GROUP BY pixel_hash ORDER BY count(reason) > 0, 1
             """,
             {"name": self.embedder.name, "embedder_id": self.embedder.embedder_id},
         )
-        return [row["image_id"] for row in found]
+        return [row["image_id"] for row in found if not row["times"] or is_over(row["times"], row["last_at"])]
 
     def details(self, image_ids: Sequence[int]) -> list[Waiting]:
         """Return what is needed to embed *image_ids*; those deleted meanwhile are left out."""

@@ -7,12 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from artstore.catalog import Catalog
 from artstore.models import Stage, Work
-
-FIRST_PAUSE = timedelta(hours=1)
-"""After the second failure; the first is tried again by the next crawl, whenever that is."""
-
-LONGEST_PAUSE = timedelta(days=30)
-
+from artstore.pauses import is_over
 
 TO_BE_HAD = """(state IN ('pending', 'failed') OR state = 'stored' AND EXISTS (
     SELECT 1 FROM failures WHERE stage = 'download' AND subject = files.url
@@ -58,9 +53,7 @@ class Visits:
         row = self._catalog.execute(
             "SELECT times, last_at FROM failures WHERE stage = ? AND subject = ?", [stage, subject]
         ).fetchone()
-        return row is None or datetime.now(UTC) >= datetime.fromisoformat(row["last_at"]) + pause_after(
-            row["times"]
-        )
+        return row is None or is_over(row["times"], row["last_at"])
 
     def has_failed(self, file_url: str) -> bool:
         """Say whether the last try to have *file_url*, or to hear whether it has changed, failed."""
@@ -122,11 +115,3 @@ class Visits:
         """Say whether *work* was read before and said something else, about itself or its files."""
         row = self._catalog.execute("SELECT content_hash FROM works WHERE url = ?", [work.url]).fetchone()
         return row is not None and row["content_hash"] != work.content_hash()
-
-
-def pause_after(times: int) -> timedelta:
-    """Return how long to leave alone what has failed *times* times: longer each time, never for ever."""
-    if times < 2:
-        return timedelta(0)
-    # Beyond the tenth power it is the longest anyway.
-    return min(LONGEST_PAUSE, FIRST_PAUSE * int(4 ** min(times - 2, 10)))

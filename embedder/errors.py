@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from artstore.errors import NotReady
 
+NO_TENSORFLOW = "this embedder needs TensorFlow; `pip install tensorflow`, or use --embedder colour"
+
 
 class MissingTensorFlow(NotReady):
     """TensorFlow cannot be imported."""

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from artstore.errors import UsageError
 from artstore.settings import Settings
 from embedder import precision, preparation
-from embedder.errors import MissingTensorFlow, MissingWeights
+from embedder.errors import NO_TENSORFLOW, MissingTensorFlow, MissingWeights
 from embedder.stored_weights import Rows, parts, read_weights
 from embedder.weights import check_file, vgg16_weights, weights_name
 
@@ -96,7 +96,7 @@ class KerasEmbedder:
         with _computing_in(keras, computed_in):
             network = _load(keras, module, recipe.application, self._side, settings)
         self.dim = int(network.output_shape[-1])
-        self._run = _halving(_compiled(network, module.preprocess_input))
+        self._run = halving(_compiled(network, module.preprocess_input))
 
     def prepare(self, source: Path) -> NDArray[np.uint8]:
         """Return RGB of shape (s, s, 3)."""
@@ -115,9 +115,7 @@ def import_keras() -> ModuleType:
         with _without_chatter():
             import tensorflow as tf
     except ImportError as error:
-        raise MissingTensorFlow(
-            f"this embedder needs TensorFlow ({error}); `pip install tensorflow`, or use --embedder colour"
-        ) from error
+        raise MissingTensorFlow(f"{NO_TENSORFLOW} ({error})") from error
     keras: ModuleType = tf.keras
     return keras
 
@@ -217,9 +215,9 @@ def _load(keras: ModuleType, module: ModuleType, application: str, side: int, se
     else:
         network = build(weights=None, **options)
         if weights == RANDOM:
-            _randomise(network)
+            randomise(network)
         else:
-            read_weights(network, Path(weights), _fill)
+            read_weights(network, Path(weights), fill)
     if is_vgg16:
         return keras.Model(network.input, network.get_layer("fc2").output)
     return keras.Model(network.input, keras.layers.GlobalAveragePooling2D()(network.output))
@@ -237,13 +235,13 @@ def _downloaded(build: Callable[..., Any], options: dict[str, Any], application:
         ) from error
 
 
-def _randomise(network: Any) -> None:
+def randomise(network: Any) -> None:
     """Give every kernel He-normal numbers from a fixed seed: the cost of the real network, and none of its sense."""
     random = np.random.default_rng(RANDOM_SEED)
     for layer in network.layers:
         if layer.weights and len(shape := tuple(layer.weights[0].shape)) >= 2:
             deviation = np.float32(np.sqrt(2 / int(np.prod(shape[:-1]))))
-            _fill(layer.weights[0], partial(_normal, random, shape, deviation))
+            fill(layer.weights[0], partial(_normal, random, shape, deviation))
 
 
 def _normal(
@@ -252,7 +250,7 @@ def _normal(
     return random.standard_normal((end - start, *shape[1:]), np.float32) * deviation
 
 
-def _fill(variable: Any, rows: Rows) -> None:
+def fill(variable: Any, rows: Rows) -> None:
     """Let *variable* be what *rows* gives, part by part, rounded to its precision."""
     import tensorflow as tf
 
@@ -279,7 +277,7 @@ def _compiled(network: Any, preprocess: Callable[[Any], Any]) -> Callable[[NDArr
     return run  # type: ignore[no-any-return]
 
 
-def _halving(run: Callable[[NDArray[Any]], Any]) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
+def halving(run: Callable[[NDArray[Any]], Any]) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
     """Return *run* for batches that the memory of a GPU may not take: it gets half as many until it does."""
     import tensorflow as tf
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from artstore.errors import UsageError
 from artstore.settings import Settings
 from embedder.colour import ColourEmbedder
-from embedder.keras_models import KerasEmbedder, fetch_weights, fingerprint_of, import_keras, recipe_for
+from embedder.errors import NO_TENSORFLOW, MissingTensorFlow
+from embedder.keras_models import (
+    KerasEmbedder,
+    fetch_weights,
+    fingerprint_of,
+    has_tensorflow,
+    import_keras,
+    recipe_for,
+)
 from embedder.precision import AUTO, check_precision, of_features
 from embedder.protocol import Embedder
 
@@ -32,6 +40,8 @@ def make_ready(settings: Settings) -> None:
     """
     check(settings)
     if is_network(settings):
+        if not has_tensorflow():
+            raise MissingTensorFlow(NO_TENSORFLOW)
         fetch_weights(recipe_for(settings.embedder), settings)
 
 

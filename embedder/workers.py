@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
@@ -22,7 +22,7 @@ from artstore.aside import Aside, Bounds, ProcessEnded, TooSlow
 from artstore.errors import OgaError, PictureError
 from artstore.ledger import Waiting
 from artstore.settings import Settings
-from embedder.batches import Here, answers_to, prepare
+from embedder.batches import Here, Prepared, answers_to, prepare
 from embedder.machine import cores, free_memory_bytes
 from embedder.protocol import Answer, Embedder, Embedding
 from embedder.registry import is_network, load_library, make_ready, open_embedder
@@ -30,7 +30,7 @@ from embedder.registry import is_network, load_library, make_ready, open_embedde
 T = TypeVar("T")
 
 LARGE_PX = 1 << 24
-"""A picture of more pixels takes much memory while it is prepared: one at a time."""
+"""A picture of more pixels takes much memory while it is prepared."""
 
 NETWORK_BYTES = 2 << 30
 """What a process with VGG16 takes, and room."""
@@ -58,8 +58,12 @@ class _Profile:
     on_gpu: bool
 
 
-_Question = Sequence[str] | None
-"""Paths below the data folder; None: who are you?"""
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A batch, its paths below the data folder; with none, it asks who answers."""
+
+    paths: Sequence[str] = ()
+    is_large: bool = False
 
 
 def open_embedding(settings: Settings) -> Embedding:
@@ -92,7 +96,6 @@ class Workers:
         self.name, self.dim = profile.name, profile.dim
         self.batch_size, self.fingerprint = profile.batch_size, profile.fingerprint
         self._in_flight = 2 * self._count * (GPU_BATCHES if profile.on_gpu else 1)
-        self._large = asyncio.Lock()
 
     def answers(
         self, batches: Iterable[Sequence[Waiting]]
@@ -128,7 +131,7 @@ class Workers:
 
     def _profile(self) -> _Profile:
         try:
-            profile: _Profile = self._run(self._aside.ask(None, alone=True))
+            profile: _Profile = self._run(self._aside.ask(_Question(), alone=True))
         except ProcessEnded as error:
             raise OgaError(
                 f"the process of the embedder ended while it was loaded, {error}; {TOO_LITTLE_MEMORY}"
@@ -137,18 +140,16 @@ class Workers:
 
     async def _answers(self, batch: Sequence[Waiting]) -> list[Answer]:
         is_large = any(picture.size_px > LARGE_PX for picture in batch)
-        async with self._large if is_large else nullcontext():
-            return await self._asked([picture.path for picture in batch])
-
-    async def _asked(self, paths: Sequence[str]) -> list[Answer]:
         try:
-            answers: list[Answer] = await self._aside.ask(paths)
+            answers: list[Answer] = await self._aside.ask(
+                _Question([picture.path for picture in batch], is_large)
+            )
         except ProcessEnded as error:
-            if len(paths) == 1:
+            if len(batch) == 1:
                 reason = "too_slow" if isinstance(error, TooSlow) else "crashed"
                 return [PictureError(reason, f"the process that embeds ended over it, {error}")]
             # One of them did it, and shall cost no other.
-            return [one for path in paths for one in await self._asked([path])]
+            return [one for picture in batch for one in await self._answers([picture])]
         return answers
 
     def _started(self, work: Coroutine[Any, Any, T]) -> Future[T]:
@@ -178,14 +179,18 @@ def _serve(
         return
     # The others have a core each, which decodes as well as it computes.
     with ThreadPoolExecutor(settings.decode_threads if embedder.on_gpu else 1) as threads:
-        begun = [
-            None
-            if paths is None
-            else threads.map(partial(prepare, embedder), map(settings.data_dir.joinpath, paths))
-            for paths in questions
-        ]
-        for prepared in begun:
-            yield _profile_of(embedder) if prepared is None else answers_to(embedder, list(prepared))
+        for question, prepared in [(one, _begun(threads, embedder, one, settings)) for one in questions]:
+            yield answers_to(embedder, list(prepared)) if question.paths else _profile_of(embedder)
+
+
+def _begun(
+    threads: ThreadPoolExecutor, embedder: Embedder, question: _Question, settings: Settings
+) -> Iterator[Prepared]:
+    paths = [settings.data_dir / path for path in question.paths]
+    if not question.is_large:
+        return threads.map(partial(prepare, embedder), paths)
+    with _one_at_a_time(settings):
+        return iter([prepare(embedder, path) for path in paths])
 
 
 def _profile_of(embedder: Embedder) -> _Profile:
@@ -196,7 +201,14 @@ def _profile_of(embedder: Embedder) -> _Profile:
 def _loaded(settings: Settings) -> Embedder:
     """Return the embedder of this process."""
     load_library(settings)
-    # One after the other: while weights are loaded, they take more memory than afterwards.
-    settings.features_dir(settings.embedder).mkdir(parents=True, exist_ok=True)
-    with FileLock(settings.features_dir(settings.embedder) / "loading.lock"):
+    with _one_at_a_time(settings):
         return open_embedder(settings, max(1, cores() // settings.embed_processes))
+
+
+@contextmanager
+def _one_at_a_time(settings: Settings) -> Iterator[None]:
+    """Do what takes much memory for a moment while no other process of this embedder does."""
+    folder = settings.features_dir(settings.embedder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "memory.lock"):
+        yield

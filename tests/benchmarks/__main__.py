@@ -12,7 +12,8 @@ from pathlib import Path
 
 from artstore.command import run, talk
 from tests.benchmarks.crawling import collect, crawl, memory
-from tests.benchmarks.embedding import embed
+from tests.benchmarks.embedder_memory import run_whole
+from tests.benchmarks.embedding import embed, random_weights
 from tests.benchmarks.querying import query
 from tests.benchmarks.table import print_table
 from tests.benchmarks.unpacking import unpack
@@ -21,7 +22,7 @@ from tests.benchmarks.unpacking import unpack
 def main(argv: Sequence[str]) -> int:
     """Run the benchmarks and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--works", type=int, default=300, help="size of the site to embed (default: 300)")
+    parser.add_argument("--works", type=int, default=300, help="size of the site to ask about (default: 300)")
     parser.add_argument("--crawled-works", type=int, default=3000, help="to crawl for speed (default: 3000)")
     parser.add_argument(
         "--many-works",
@@ -39,10 +40,12 @@ def main(argv: Sequence[str]) -> int:
         talk("unpacking …")
         print_table("Unpack", unpack())
         talk("embedding …")
-        collect(data_dir, words.works)
-        print_table("Embed", embed(data_dir))
+        weights = random_weights(data_dir)
+        print_table("Embed", embed(data_dir / "rates", weights))
+        print_table("Embed: memory and start", run_whole(data_dir / "whole", weights))
         talk("asking …")
-        print_table("Ask", query(data_dir, ("vgg16", "colour")))
+        collect(data_dir, words.works)
+        print_table("Ask", query(data_dir, ("vgg16", "colour"), weights))
     return 0
 
 

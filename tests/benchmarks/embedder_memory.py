@@ -1,4 +1,4 @@
-"""What ``python -m embedder`` with VGG16 takes as a person runs it: seconds until it has begun, and memory of all its processes."""
+"""What the commands take with VGG16, as a person runs them: seconds from a cold start, and the memory of all their processes."""
 
 from __future__ import annotations
 
@@ -31,12 +31,14 @@ def run_whole(folder: Path, weights: Path) -> list[Row]:
         huge.save(art / f"huge-{number}.png")
     shelf.catalog_folder(art, Settings(data_dir=folder / "data"))
     words = ["--data-dir", str(folder / "data"), "--weights", str(weights)]
-    first_s, _ = _measured([*words, "--limit", "1"])
+    first_s, _ = _measured("embedder", *words, "--limit", "1")
     rows = [Row("vgg16, from the command to the first features", first_s, "s", "cold start, one picture")]
-    for title, more in (("", ["--precision", "auto"]), (" --low-memory", ["--low-memory"])):
+    asked_s, asked_mb = _measured("search", "image", str(art / "sprite-000.png"), *words)
+    rows.append(Row("vgg16, a question by a picture, cold", asked_s, "s", f"{asked_mb:.0f} MB"))
+    for title, more in (("", []), (" --low-memory", ["--low-memory"])):
         for precision in ("bfloat16", "float32"):
             _forget(words)
-            taken_s, peak_mb = _measured([*words, *more, "--precision", precision])
+            taken_s, peak_mb = _measured("embedder", *words, *more, "--precision", precision)
             note = (
                 f"{PICTURES} sprites and two of {HUGE_SIDE_PX**2 // 10**6} million pixels in {taken_s:.0f} s"
             )
@@ -52,13 +54,14 @@ def _forget(words: list[str]) -> None:
     )
 
 
-def _measured(words: list[str]) -> tuple[float, float]:
-    """Return (seconds, MB at the most) of an embedder and of what it starts."""
+def _measured(module: str, *words: str) -> tuple[float, float]:
+    """Return (seconds, MB at the most) of a command and of what it starts."""
     start_s = time.perf_counter()
     most_kib = 0
     with subprocess.Popen(
-        [sys.executable, "-m", "embedder", *words],
+        [sys.executable, "-m", module, *words],
         env=os.environ | {"OGA_INDEX": "exact:"},
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
         while process.poll() is None:

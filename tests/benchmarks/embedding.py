@@ -22,7 +22,7 @@ from artstore.command import talk
 from artstore.features import unit
 from artstore.settings import Settings
 from embedder.drain import drain, open_ledger, waiting_pictures
-from embedder.keras_models import import_keras
+from embedder.keras_models import import_keras, randomise
 from embedder.machine import cores
 from embedder.precision import FLOAT32, of_processor
 from embedder.preparation import sprite
@@ -61,11 +61,20 @@ class Art:
     paths: list[Path]
 
 
-def embed(folder: Path) -> list[Row]:
+def random_weights(folder: Path) -> Path:
+    """Return a file of weights for VGG16, He-normal, as large as the real one."""
+    keras = import_keras()
+    network = keras.applications.VGG16(weights=None)
+    randomise(network)
+    path = folder / "random.weights.h5"
+    network.save_weights(path)
+    return path
+
+
+def embed(folder: Path, weights: Path) -> list[Row]:
     """Embed generated art, which is put below *folder*, with each embedder."""
     sprites = _made(folder / "sprites", "sprites up to 512 px", sheet_every=0)
     mix = _made(folder / "mix", f"13 % sheets of {SHEET_PX} px", sheet_every=SHEET_EVERY)
-    weights = _weights(folder)
     best = of_processor()
     rows = []
     for art in (sprites, mix):
@@ -234,9 +243,3 @@ def _one(art: Art, precision: str, weights: Path) -> list[Row]:
 
 def _ask(embedder: Embedder, path: Path) -> object:
     return embedder.embed(embedder.prepare(path)[None])
-
-
-def _weights(folder: Path) -> Path:
-    path = folder / "random.weights.h5"
-    import_keras().applications.VGG16(weights=None).save_weights(path)
-    return path

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from artstore.catalog import Catalog
-from artstore.ledger import Ledger, find_embedder
 from artstore.settings import Settings
+from embedder.drain import drain, open_ledger, waiting_pictures
 from embedder.indexing import update_index
+from embedder.workers import open_embedding
 from search import Engine, Filter
 from tests.benchmarks.table import Row, median_ms
 
 QUESTIONS = 50
 
 
-def query(data_dir: Path, embedders: Sequence[str]) -> list[Row]:
-    """Ask what *data_dir* holds, by each of *embedders*."""
-    settings = Settings(data_dir=data_dir, weights="random")
+def query(data_dir: Path, embedders: Sequence[str], weights: Path) -> list[Row]:
+    """Ask what *data_dir* holds, by each of *embedders*, which embed it first."""
+    settings = Settings(data_dir=data_dir, weights=str(weights))
     rows = [row for name in embedders for row in _by_looks(settings, name)]
     with Engine(settings) as engine:
         rows.append(Row("words", median_ms(lambda: engine.words("sword"), QUESTIONS), "ms"))
@@ -25,9 +27,11 @@ def query(data_dir: Path, embedders: Sequence[str]) -> list[Row]:
 
 
 def _by_looks(settings: Settings, name: str) -> list[Row]:
-    with Catalog(settings.catalog_path) as catalog:
-        for _ in update_index(Ledger(catalog, find_embedder(catalog, name)), settings):
-            pass
+    by_name = settings.override(embedder=name)
+    with Catalog(settings.catalog_path) as catalog, closing(open_embedding(by_name)) as embedding:
+        ledger = open_ledger(catalog, embedding)
+        list(drain(ledger, embedding, waiting_pictures(ledger), by_name))
+        list(update_index(ledger, by_name))
     picture = next(path for path in sorted(settings.files_dir.iterdir()) if path.suffix == ".png")
     with Engine(settings, embedder=name) as engine:
         image_id = engine.image(picture, top=1)[0].image_id

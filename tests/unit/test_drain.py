@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from artstore.catalog import Catalog
 from artstore.errors import Busy, Mismatch
 from artstore.features import FeatureReader, rows_path, unit
 from artstore.ledger import Ledger
+from artstore.pauses import FIRST_PAUSE
 from artstore.settings import Settings
 from embedder.batches import Here
 from embedder.colour import ColourEmbedder
@@ -86,6 +88,16 @@ def failures(catalog: Catalog) -> dict[str, tuple[str, int]]:
     return {
         Path(row["subject"]).name.removesuffix(" by probe"): (row["reason"], row["times"]) for row in found
     }
+
+
+def let_pass(catalog: Catalog, time: timedelta) -> None:
+    """Let all failures be so much longer ago."""
+    for row in catalog.execute("SELECT subject, last_at FROM failures").fetchall():
+        earlier = datetime.fromisoformat(row["last_at"]) - time
+        with catalog.transaction():
+            catalog.execute(
+                "UPDATE failures SET last_at = ? WHERE subject = ?", [earlier.isoformat(), row["subject"]]
+            )
 
 
 def rows_on_disk(settings: Settings, embedder: Embedder | Here) -> int:
@@ -209,11 +221,27 @@ def test_failures_are_tried_again_and_success_removes_them(catalog: Catalog, set
     for times in (1, 2):
         drained(catalog, Probe(answers=bad), settings)
         assert failures(catalog) == dict.fromkeys(bad, ("no_direction", times))
+    let_pass(catalog, FIRST_PAUSE)
     mended = Probe(answers={"noise-0005.png": np.nan})
     _, step = drained(catalog, mended, settings)
     assert step == Step(1, 1)
     assert sorted(mended.prepared) == sorted(bad)
     assert failures(catalog) == {"noise-0005.png": ("no_direction", 3)}
+
+
+def test_what_fails_again_and_again_is_left_alone_longer_and_longer(
+    catalog: Catalog, settings: Settings
+) -> None:
+    bad = {"noise-0004.png": np.nan}
+    for _ in range(2):
+        drained(catalog, Probe(answers=bad), settings)
+    untouched = Probe(answers=bad)
+    assert drained(catalog, untouched, settings)[1] == Step(0, 0)
+    assert untouched.prepared == []
+    let_pass(catalog, FIRST_PAUSE)
+    assert drained(catalog, Probe(answers=bad), settings)[1] == Step(0, 1)
+    let_pass(catalog, FIRST_PAUSE)
+    assert drained(catalog, Probe(answers=bad), settings)[1] == Step(0, 0)
 
 
 def test_pictures_that_have_gone_or_broken_are_recorded_and_the_rest_goes_on(

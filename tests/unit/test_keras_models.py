@@ -7,17 +7,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 from artstore.errors import UsageError
+from artstore.features import unit
 from artstore.settings import Settings
 from embedder import preparation
 from embedder.errors import MissingWeights
-from embedder.keras_models import KerasEmbedder, Recipe, has_tensorflow, import_keras, recipe_for
+from embedder.keras_models import (
+    KerasEmbedder,
+    Recipe,
+    fill,
+    halving,
+    has_tensorflow,
+    import_keras,
+    recipe_for,
+)
 from embedder.registry import check_name, open_embedder
+from embedder.stored_weights import read_weights
 from tests import shelf
 
 # Keras, saving weights, calls numpy in a way that numpy will end.
@@ -44,6 +55,20 @@ def batch_of(embedder: KerasEmbedder, folder: Path, count: int = 4) -> NDArray[A
     return np.stack([embedder.prepare(path) for path in sorted(folder.iterdir())])
 
 
+def save_as_keras_2_did(network: Any, path: Path) -> None:
+    """Layer after layer, each with the names of its arrays: what the ImageNet weights of Keras are in to this day."""
+    with h5py.File(path, "w") as file:
+        layers = [*network.layers, import_keras().layers.Dense(1000, name="predictions")]
+        layers[-1].build((None, 4096))
+        file.attrs["layer_names"] = [layer.name.encode() for layer in layers]
+        for layer in layers:
+            group = file.create_group(layer.name)
+            names = [f"{layer.name}_{number}:0" for number in range(len(layer.weights))]
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, array in zip(names, layer.get_weights(), strict=True):
+                group[name] = array
+
+
 @pytest.fixture(scope="module")
 def vgg16_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Any]]:
     """(a file of random weights, the network of Keras that they came from); half a gigabyte each."""
@@ -58,7 +83,7 @@ def vgg16_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path,
 
 @pytest.fixture(scope="module")
 def vgg16(vgg16_file: tuple[Path, Any]) -> KerasEmbedder:
-    return KerasEmbedder(recipe_for("vgg16"), Settings(weights=str(vgg16_file[0])))
+    return KerasEmbedder(recipe_for("vgg16"), Settings(weights=str(vgg16_file[0]), precision="float32"))
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +105,61 @@ def test_vgg16_gives_what_keras_gives_for_fc2(
     assert expected.std() > 1e-3, "the network answers nothing, so there is nothing to compare"
     np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
     assert np.any(np.abs(found[0] - found[1]) > 1e-3 * np.abs(expected).max())
+
+
+@tf
+@pytest.mark.parametrize("older", [False, True])
+def test_weights_are_read_as_keras_reads_them(
+    vgg16_file: tuple[Path, Any],
+    tmp_path: Path,
+    older: bool,  # noqa: FBT001
+) -> None:
+    keras = import_keras()
+    path, known = vgg16_file
+    network = keras.applications.VGG16(weights=None)
+    if older:
+        path = tmp_path / "older.h5"
+        save_as_keras_2_did(known, path)
+    read_weights(network, path, fill)
+    for layer in (layer for layer in known.layers if layer.weights):
+        found = network.get_layer(layer.name).get_weights()
+        for expected, array in zip(layer.get_weights(), found, strict=True):
+            np.testing.assert_array_equal(array, expected)
+
+
+@tf
+def test_in_bfloat16_features_are_much_the_same_and_say_so(tmp_path: Path) -> None:
+    rounded, exact = (
+        KerasEmbedder(recipe_for("vgg16"), Settings(weights="random", precision=precision))
+        for precision in ("bfloat16", "float32")
+    )
+    assert rounded.fingerprint.endswith(", bfloat16")
+    assert exact.fingerprint.endswith(", float32")
+    batch = batch_of(exact, tmp_path, 24)
+    one, other = unit(rounded.embed(batch)), unit(exact.embed(batch))
+    cosines = (one * other).sum(axis=1)
+    assert 0.99 < cosines.mean() < 1 - 1e-6
+
+
+@tf
+@pytest.mark.parametrize("most", [1, 3, 1000])
+def test_a_batch_that_memory_does_not_take_is_embedded_in_parts(most: int) -> None:
+    asked: list[int] = []
+
+    def run(batch: NDArray[Any]) -> NDArray[Any]:
+        import tensorflow as tf
+
+        asked.append(len(batch))
+        if len(batch) > most:
+            raise tf.errors.ResourceExhaustedError(None, None, "no memory")
+        return batch * 2
+
+    whole = np.arange(40, dtype=np.float32).reshape(20, 2)
+    in_parts = halving(run)
+    for _ in range(2):
+        np.testing.assert_array_equal(in_parts(whole), whole * 2)
+    refused = [size for size in asked if size > most]
+    assert len(refused) == len(set(refused)), "it remembers what was too much"
 
 
 @tf
@@ -210,7 +290,8 @@ def test_without_tensorflow_the_message_says_what_to_install_and_what_works(tmp_
     (tmp_path / "tensorflow.py").write_text("raise ImportError('none here')")
     shelf.save_sprites(tmp_path / "art", 2)
     data = tmp_path / "data"
-    done = shelf.embedder(data, "--add", tmp_path / "art", "--embedder", "vgg16", PYTHONPATH=str(tmp_path))
+    words = ("--add", tmp_path / "art", "--embedder", "vgg16", "--weights", "random")
+    done = shelf.embedder(data, *words, PYTHONPATH=str(tmp_path))
     assert done.returncode == 3
     for part in ("TensorFlow", "pip install", "--embedder colour"):
         assert part in done.stderr

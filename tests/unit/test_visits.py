@@ -6,7 +6,8 @@ import pytest
 
 from artstore.catalog import Catalog
 from artstore.models import Failure, FileState, Stage, StoredFile, Work
-from artstore.visits import FIRST_PAUSE, LONGEST_PAUSE, Validators, Visits, pause_after
+from artstore.pauses import FIRST_PAUSE, LONGEST_PAUSE, pause_after
+from artstore.visits import Validators, Visits
 from tests.unit.conftest import a_link, a_work
 
 AN_HOUR = timedelta(hours=1)
