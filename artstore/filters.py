@@ -130,6 +130,14 @@ class Filter:
         return _all(conditions)
 
 
+def as_ids(text: str | None) -> NDArray[np.int64]:
+    """Return the ids that ``group_concat`` made *text* of, ascending.
+
+    As one text they come five times as fast as in rows of Python.
+    """
+    return np.sort(np.fromstring(text, np.int64, sep=",")) if text else np.empty(0, np.int64)
+
+
 class IdSets:
     """The ids that filters let through, from a connection of its own; safe from many threads."""
 
@@ -175,11 +183,10 @@ class IdSets:
         if condition in self._kept:
             self._kept.move_to_end(condition)
             return self._kept[condition]
-        # As one text: a row of Python for each id would take five times as long.
         (text,) = self._catalog.execute(
             f"SELECT group_concat(image_id) FROM images WHERE {condition.sql}", condition.parameters
         ).fetchone()
-        ids = np.sort(np.fromstring(text, np.int64, sep=",")) if text else np.empty(0, np.int64)
+        ids = as_ids(text)
         ids.setflags(write=False)
         self._kept[condition] = ids
         if len(self._kept) > KEPT:

@@ -6,8 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from artstore.catalog import Catalog
-from artstore.filters import Condition, Filter
+from artstore.filters import Condition, Filter, as_ids
 from artstore.models import Licence
 from artstore.wordquery import match_expression
 
@@ -110,18 +113,40 @@ class Library:
             records.append(ImageRecord(**facts, licences=licences, collaborators=collaborators))
         return records
 
-    def find_words(self, text: str, top: int | None = None) -> list[int]:
-        """Return the ids of the *top* pictures (None: of all) whose title, tags, author and names hold all words of *text*, best first.
+    def ids_with_words(self, text: str) -> NDArray[np.int64]:
+        """Return, ascending, the ids of the pictures whose title, tags, author and names hold all words of *text*.
 
         :mod:`artstore.wordquery` says how they are written. Raises :class:`~artstore.errors.UsageError`
         if *text* only names what must not be there.
         """
         expression = match_expression(text)
         if expression is None:
+            return np.empty(0, np.int64)
+        return as_ids(
+            self.catalog.execute(
+                "SELECT group_concat(rowid) AS ids FROM words WHERE words MATCH ?", [expression]
+            ).fetchone()["ids"]
+        )
+
+    def find_words(self, text: str, top: int, among: NDArray[np.int64] | None = None) -> list[int]:
+        """Return the ids of the *top* pictures with these words, best first; only *among* some, not very many, ids.
+
+        Raises as :meth:`ids_with_words` does.
+        """
+        expression = match_expression(text)
+        if expression is None:
             return []
+        clause = "" if among is None else "AND rowid IN (SELECT value FROM json_each(:among))"
         found = self.catalog.execute(
-            f"SELECT rowid FROM words WHERE words MATCH ? ORDER BY bm25(words, {WORD_WEIGHTS}), rowid LIMIT ?",
-            [expression, -1 if top is None else top],
+            f"""
+            SELECT rowid FROM words WHERE words MATCH :words {clause}
+            ORDER BY bm25(words, {WORD_WEIGHTS}), rowid LIMIT :top
+            """,
+            {
+                "words": expression,
+                "top": top,
+                "among": None if among is None else json.dumps(among.tolist()),
+            },
         )
         return [row["rowid"] for row in found]
 
