@@ -325,6 +325,7 @@ class Catalog:
             # Another picture at the same place: its features and its vectors are those of the old one.
             self._db.execute("DELETE FROM features WHERE image_id = ?", [before["image_id"]])
             self._db.execute("DELETE FROM indexed WHERE image_id = ?", [before["image_id"]])
+            self._db.execute("DELETE FROM groups WHERE image_id = ?", [before["image_id"]])
         self._db.execute(
             """
             INSERT INTO images (file_id, path, member, series, pixel_hash, format, mode, width_px, height_px, frames)

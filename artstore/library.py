@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from artstore.catalog import Catalog
+from artstore.filters import Condition, Filter, as_ids
 from artstore.models import Licence
+from artstore.wordquery import match_expression
 
 WORD_WEIGHTS = "10.0, 5.0, 5.0, 3.0, 2.0"
 """How much a word counts in title, tags, author, file and member: the broader names are the more deliberate ones."""
@@ -38,6 +38,21 @@ class ImageRecord:
     author_url: str | None
     copyright_notice: str
     licences: tuple[Licence, ...]
+    collaborators: tuple[str, ...] = ()
+    """Who made it with the author."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A picture in the list of all."""
+
+    image_id: int
+    path: str
+    """Below the data folder."""
+    page_url: str | None
+    embedded: bool
+    """Whether its features are there."""
+    indexed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,64 +69,111 @@ class Library:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
 
-    def describe(
-        self, image_ids: Sequence[int], licence_keys: Collection[str] | None = None
-    ) -> list[ImageRecord]:
+    def describe(self, image_ids: Sequence[int], only: Filter | None = None) -> list[ImageRecord]:
         """Return the records of *image_ids*, in that order; ids that do not exist are left out.
 
         A file of several works is credited to one that lists it today, and among
-        these to one under any of *licence_keys*, by which the picture may have been found.
+        these to one that fits *only*, by which the picture may have been found.
         """
+        fits = (only.of_work() if only else None) or Condition("0")
+        one = f"""
+            work_id = (
+                SELECT work_id FROM work_files WHERE work_files.file_id = files.file_id
+                ORDER BY listed DESC, work_id IN (SELECT work_id FROM works WHERE {fits.sql}) DESC, work_id LIMIT 1
+            )
+        """
+        records = {record.image_id: record for record in self._described(image_ids, one, fits.parameters)}
+        return [records[image_id] for image_id in image_ids if image_id in records]
+
+    def describe_all(self, image_ids: Sequence[int]) -> list[ImageRecord]:
+        """Return a record for each of *image_ids* and each work that has ever listed its file."""
+        every = "work_id IN (SELECT work_id FROM work_files WHERE work_files.file_id = files.file_id)"
+        return self._described(image_ids, every, ())
+
+    def _described(
+        self, image_ids: Sequence[int], of_works: str, parameters: Sequence[str | int]
+    ) -> list[ImageRecord]:
         marks = ", ".join("?" * len(image_ids))
         found = self.catalog.execute(
             f"""
             SELECT image_id, images.path, files.url AS file_url, files.name AS file_name, member, width_px, height_px,
                 frames, series, work_id, works.url AS work_url, coalesce(title, '') AS title,
-                coalesce(author, '') AS author, author_url, coalesce(copyright_notice, '') AS copyright_notice
-            FROM images JOIN files USING (file_id)
-            LEFT JOIN works ON work_id = (
-                SELECT work_id FROM work_files WHERE work_files.file_id = files.file_id
-                ORDER BY listed DESC, EXISTS (
-                    SELECT 1 FROM work_licences JOIN licences USING (licence_id)
-                    WHERE work_licences.work_id = work_files.work_id AND key IN (SELECT value FROM json_each(?))
-                ) DESC, work_id LIMIT 1
-            )
-            WHERE image_id IN ({marks})
+                coalesce(author, '') AS author, author_url, coalesce(copyright_notice, '') AS copyright_notice,
+                coalesce(collaborators, '[]') AS collaborators
+            FROM images JOIN files USING (file_id) LEFT JOIN works ON {of_works}
+            WHERE image_id IN ({marks}) ORDER BY image_id, work_id
             """,
-            [json.dumps(list(licence_keys or ())), *image_ids],
+            [*parameters, *image_ids],
         ).fetchall()
-        records: dict[int, ImageRecord] = {}
+        records = []
         for row in found:
             facts = dict(row)
             licences = self._licences(facts.pop("work_id"))
-            records[row["image_id"]] = ImageRecord(**facts, licences=licences)
-        return [records[image_id] for image_id in image_ids if image_id in records]
+            collaborators = tuple(json.loads(facts.pop("collaborators")))
+            records.append(ImageRecord(**facts, licences=licences, collaborators=collaborators))
+        return records
 
-    def ids_under(self, licence_keys: Collection[str]) -> NDArray[np.int64]:
-        """Return, ascending, the ids of pictures that may be used under any of *licence_keys*."""
-        found = self.catalog.execute(
-            f"SELECT DISTINCT image_id FROM ({_under(licence_keys)}) ORDER BY image_id", list(licence_keys)
-        )
-        return np.fromiter((row["image_id"] for row in found), np.int64)
+    def ids_with_words(self, text: str) -> NDArray[np.int64]:
+        """Return, ascending, the ids of the pictures whose title, tags, author and names hold all words of *text*.
 
-    def find_words(self, text: str, top: int, licence_keys: Collection[str] | None = None) -> list[int]:
-        """Return the ids of the *top* pictures whose title, tags, author and names hold all words of *text*, best first.
-
-        A word also finds longer ones that begin with it.
+        :mod:`artstore.wordquery` says how they are written. Raises :class:`~artstore.errors.UsageError`
+        if *text* only names what must not be there.
         """
-        # Quoted, a word is never taken for an operator of FTS5's query language.
-        words = [f'"{word}"*' for word in re.findall(r"\w+", unicodedata.normalize("NFC", text))]
-        if not words:
+        expression = match_expression(text)
+        if expression is None:
+            return np.empty(0, np.int64)
+        return as_ids(
+            self.catalog.execute(
+                "SELECT group_concat(rowid) AS ids FROM words WHERE words MATCH ?", [expression]
+            ).fetchone()["ids"]
+        )
+
+    def find_words(self, text: str, top: int, among: NDArray[np.int64] | None = None) -> list[int]:
+        """Return the ids of the *top* pictures with these words, best first; only *among* some, not very many, ids.
+
+        Raises as :meth:`ids_with_words` does.
+        """
+        expression = match_expression(text)
+        if expression is None:
             return []
-        clause, parameters = "", [" ".join(words)]
-        if licence_keys is not None:
-            clause = f"AND rowid IN ({_under(licence_keys)})"
-            parameters += licence_keys
+        clause = "" if among is None else "AND rowid IN (SELECT value FROM json_each(:among))"
         found = self.catalog.execute(
-            f"SELECT rowid FROM words WHERE words MATCH ? {clause} ORDER BY bm25(words, {WORD_WEIGHTS}), rowid LIMIT ?",
-            [*parameters, top],
+            f"""
+            SELECT rowid FROM words WHERE words MATCH :words {clause}
+            ORDER BY bm25(words, {WORD_WEIGHTS}), rowid LIMIT :top
+            """,
+            {
+                "words": expression,
+                "top": top,
+                "among": None if among is None else json.dumps(among.tolist()),
+            },
         )
         return [row["rowid"] for row in found]
+
+    def listing(self, embedder: str, index: str) -> Iterator[Listed]:
+        """Yield every picture by its id, with what *embedder* and *index* (``hnsw:colour``) have done with it."""
+        found = self.catalog.execute(
+            """
+            SELECT image_id, path, (
+                SELECT url FROM work_files JOIN works USING (work_id) WHERE work_files.file_id = images.file_id
+                ORDER BY listed DESC, work_id LIMIT 1
+            ) AS page_url,
+            EXISTS (
+                SELECT 1 FROM features JOIN embedders USING (embedder_id)
+                WHERE features.image_id = images.image_id AND name = :embedder
+            ) AS embedded,
+            EXISTS (
+                SELECT 1 FROM indexed JOIN indexes USING (index_id)
+                WHERE indexed.image_id = images.image_id AND name = :index
+            ) AS indexed
+            FROM images ORDER BY image_id
+            """,
+            {"embedder": embedder, "index": index},
+        )
+        for row in found:
+            yield Listed(
+                row["image_id"], row["path"], row["page_url"], bool(row["embedded"]), bool(row["indexed"])
+            )
 
     def status(self) -> list[Count]:
         """Count works, files by state, pictures, features by embedder, indexed by index, failures by reason."""
@@ -141,17 +203,3 @@ class Library:
             [work_id],
         )
         return tuple(Licence(**row) for row in found)
-
-
-def _under(licence_keys: Collection[str]) -> str:
-    """Return the query for the images under *licence_keys*, which are its parameters.
-
-    A work that has ceased to list a file speaks for it only where no other work lists it.
-    """
-    marks = ", ".join("?" * len(licence_keys))
-    return f"""
-        SELECT image_id FROM images JOIN work_files USING (file_id) JOIN work_licences USING (work_id)
-        JOIN licences USING (licence_id) WHERE key IN ({marks}) AND (listed OR NOT EXISTS (
-            SELECT 1 FROM work_files AS others WHERE others.file_id = images.file_id AND others.listed
-        ))
-    """

@@ -225,6 +225,31 @@ def m008_works_of_walks(db: Database) -> None:
     )
 
 
+@migrations()
+def m009_likenesses_groups(db: Database) -> None:
+    """By what pictures are known again, and which belong together."""
+    _execute(
+        db,
+        """
+        CREATE TABLE likenesses (
+            pixel_hash TEXT PRIMARY KEY,
+            art TEXT NOT NULL,
+            pattern TEXT,
+            look INTEGER NOT NULL,
+            colours BLOB NOT NULL,
+            aspect REAL NOT NULL
+        ) WITHOUT ROWID;
+        CREATE INDEX likenesses_by_art ON likenesses (art);
+        CREATE INDEX likenesses_by_pattern ON likenesses (pattern);
+        CREATE TABLE groups (
+            image_id INTEGER PRIMARY KEY REFERENCES images ON DELETE CASCADE,
+            group_id INTEGER NOT NULL
+        );
+        CREATE INDEX groups_by_group ON groups (group_id)
+        """,
+    )
+
+
 def _execute(db: Database, script: str) -> None:
     """Run *script* statement by statement: executescript would commit the migration's transaction."""
     for statement in script.split(";"):

@@ -21,6 +21,7 @@ from artstore.settings import Settings
 from artstore.vectors import index_kind
 from embedder.checking import check_index
 from embedder.drain import drain, known_ledger, open_ledger, waiting_pictures
+from embedder.grouping import mark_likenesses, update_groups, waiting_likenesses
 from embedder.indexing import index_claimed, update_index
 from embedder.precision import PRECISIONS
 from embedder.registry import as_made, check
@@ -162,6 +163,7 @@ def _embed(catalog: Catalog, settings: Settings, words: argparse.Namespace) -> i
                     failed += step.failed
                     bar.update(step.embedded + step.failed)
     _index(ledger, settings, rebuild=words.rebuild_index)
+    _group(ledger, settings, words.limit)
     talk(f"{embedded} pictures embedded by {settings.embedder}, {failed} failures{_hint(failed)}")
     return 0
 
@@ -187,6 +189,14 @@ def _index(ledger: Ledger, settings: Settings, *, rebuild: bool) -> None:
         bar.update(done - bar.n)
     if bar:
         bar.close()
+
+
+def _group(ledger: Ledger, settings: Settings, limit: int | None) -> None:
+    waiting = waiting_likenesses(ledger, limit)
+    with progress(len(waiting), "compare", "picture") as bar:
+        for done in mark_likenesses(ledger, waiting, settings):
+            bar.update(done)
+    update_groups(ledger, settings)
 
 
 def _print_status(catalog: Catalog) -> int:

@@ -11,7 +11,26 @@ The Python way in::
 
 from __future__ import annotations
 
+from artstore.filters import Filter
+from artstore.library import Listed
+from search.credits import Credit, Credits
 from search.engine import Engine
-from search.hits import Hit
+from search.hits import Hit, Hits
+from search.looks import FeatureRows
+from search.mixing import Part
+from search.provenance import Evidence, Origin, Provenance
 
-__all__ = ["Engine", "Hit"]
+__all__ = [
+    "Credit",
+    "Credits",
+    "Engine",
+    "Evidence",
+    "FeatureRows",
+    "Filter",
+    "Hit",
+    "Hits",
+    "Listed",
+    "Origin",
+    "Part",
+    "Provenance",
+]

@@ -1,81 +1,29 @@
-"""``python -m search``: ask by a picture, by a picture's number, by words."""
+"""``python -m search``: ask by pictures or by words, whose a picture is, what to credit; export what is known."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from artstore.command import run, talk
 from artstore.settings import Settings
 from artstore.vectors import index_kind
 from embedder.registry import check_name
+from search.arguments import filter_of, parse, parser
+from search.credit_formats import write_credits
 from search.engine import Engine
-from search.hits import Hit
-from search.output import write_hits
+from search.export import write_features, write_list
+from search.hits import Hits
+from search.mixing import Part, part_of
+from search.output import write_hits, write_origins
 
-EXAMPLES = """\
-examples:
-  python -m search image sprite.png                     what looks like this picture
-  python -m search image sprite.png --licence cc0,cc-by only what may be used under one of these
-  python -m search like 1234 --top 20                   what looks like picture 1234 of an earlier answer
-  python -m search words fire sword --json              what is called so, as JSON lines
-
-Exit codes: 0 found, 1 nothing found, 2 wrong usage, 3 not ready (the message says what to run),
-130 interrupted.
-"""
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    words = argparse.ArgumentParser(
-        prog="python -m search",
-        description="Find game art by similarity or by words, with author and licence.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--top", type=int, default=10, metavar="N", help="how many pictures (default: 10)")
-    shared.add_argument(
-        "--licence", metavar="LIST", help="only under one of these: cc0, cc-by, cc-by-sa-3.0, …"
-    )
-    shared.add_argument("--json", action="store_true", help="one JSON object a line, with every fact")
-    shared.add_argument("--data-dir", type=Path, metavar="DIR", help="the data folder (default: data)")
-    looks = argparse.ArgumentParser(add_help=False)
-    looks.add_argument(
-        "--embedder", metavar="NAME", help="whose vectors to ask (default: whichever are there)"
-    )
-    looks.add_argument("--weights", metavar="PATH", help="the weights that were given to the embedder")
-    looks.add_argument("--index", metavar="URI", help="hnsw: (default), faiss: or exact:")
-    questions = words.add_subparsers(dest="question", required=True, metavar="QUESTION")
-    image = questions.add_parser("image", parents=[shared, looks], help="pictures that look like a file")
-    image.add_argument("path", type=Path, metavar="PATH", help="a picture")
-    like = questions.add_parser(
-        "like", parents=[shared, looks], help="pictures that look like one that was found"
-    )
-    like.add_argument("image_id", type=int, metavar="ID", help="its image_id")
-    text = questions.add_parser(
-        "words", parents=[shared], help="pictures by title, tags, author and file names"
-    )
-    text.add_argument(
-        "words", nargs="+", metavar="WORD", help="all of them have to be there; beginnings count"
-    )
-    return words
+__all__ = ["main", "parser"]
 
 
 def main(argv: Sequence[str]) -> int:
     """Answer the question in *argv* and return the exit code."""
-    words = parser().parse_args(argv)
-    hits = _ask(words)
-    if not hits:
-        talk("search: nothing found")
-        return 1
-    write_hits(hits, sys.stdout, as_json=words.json)
-    return 0
-
-
-def _ask(words: argparse.Namespace) -> list[Hit]:
+    words = parse(argv)
     embedder = getattr(words, "embedder", None)
     if embedder:
         check_name(embedder)
@@ -84,15 +32,75 @@ def _ask(words: argparse.Namespace) -> list[Hit]:
     )
     index_kind(settings.index)
     with Engine(settings, embedder=embedder) as engine:
-        if words.question == "words":
-            return engine.words(" ".join(words.words), top=words.top, licence=words.licence)
-        if words.question == "image":
-            hits = engine.image(words.path, top=words.top, licence=words.licence)
-        else:
-            hits = engine.like(words.image_id, top=words.top, licence=words.licence)
-        if not embedder and engine.embedder_name != settings.embedder:
+        if words.question == "credits":
+            return _credits(engine, words)
+        if words.question == "whose":
+            return _whose(engine, words)
+        if words.question == "export":
+            return _export(engine, words)
+        hits = _hits(engine, words)
+        by_looks = words.question in {"image", "like", "mix"}
+        if by_looks and not embedder and engine.embedder_name != settings.embedder:
             talk(f"search: by {engine.embedder_name}; nothing has been embedded by {settings.embedder}")
-        return hits
+    if hits.hidden:
+        talk(f"search: the filter hides {hits.hidden:,} more pictures")
+    if not hits:
+        talk("search: nothing found")
+        return 1
+    write_hits(hits, sys.stdout, as_json=words.json)
+    return 0
+
+
+def _hits(engine: Engine, words: argparse.Namespace) -> Hits:
+    if words.question == "group":
+        return engine.group(words.image_id)
+    only = filter_of(words)
+    if words.question == "words":
+        return engine.words(" ".join(words.words), top=words.top, only=only, expand=words.expand)
+    return engine.mix(_parts(words), top=words.top, only=only, expand=words.expand)
+
+
+def _parts(words: argparse.Namespace) -> list[Part]:
+    if words.question == "image":
+        return [Part(words.path, box=words.box)]
+    if words.question == "like":
+        return [Part(words.image_id, box=words.box)]
+    return [*map(part_of, words.like), *(part_of(text, unlike=True) for text in words.unlike)]
+
+
+def _whose(engine: Engine, words: argparse.Namespace) -> int:
+    found = engine.whose(words.path)
+    if not found.origins:
+        nearest = found.nearest
+        told = (
+            f"; the nearest is picture {nearest.image_id} at distance {nearest.distance:.2f}"
+            if nearest
+            else ""
+        )
+        talk(f"search: nothing here is close enough to say whose {words.path} is{told}")
+        return 1
+    write_origins(found.origins, sys.stdout, as_json=words.json)
+    return 0
+
+
+def _export(engine: Engine, words: argparse.Namespace) -> int:
+    if words.features is None:
+        write_list(engine.pictures(), sys.stdout)
+        return 0
+    rows = engine.features()
+    write_features(rows, words.features)
+    talk(
+        f"search: {len(rows.ids):,} features of {rows.dim} numbers by {engine.embedder_name} in {words.features}"
+    )
+    return 0
+
+
+def _credits(engine: Engine, words: argparse.Namespace) -> int:
+    found = engine.credits(words.image_ids)
+    write_credits(found, sys.stdout, words.format)
+    for warning in found.warnings:
+        talk(f"search: {warning}")
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,17 +1,9 @@
-"""The engine: every question that can be asked, over one data folder.
-
-    m candidates    d = the embedder's dimension
-
-A question about looks goes to the vector index for candidates, whose full
-feature vectors are then read from disk and compared exactly.
-"""
+"""The engine: every question that can be asked, over one data folder."""
 
 from __future__ import annotations
 
-import logging
-import sys
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,25 +11,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artstore.catalog import Catalog
-from artstore.errors import NotReady, PictureError, UsageError
-from artstore.features import FeatureReader, unit
-from artstore.ledger import PAGE, EmbedderRow, Ledger, embedders, find_embedder
-from artstore.library import ImageRecord, Library
-from artstore.licences import find_licences
+from artstore.catalogs import Catalogs
+from artstore.errors import NotReady, UsageError
+from artstore.filters import Filter, IdSets
+from artstore.ledger import PAGE
+from artstore.library import ImageRecord, Library, Listed
+from artstore.likenesses import Groups, Likenesses
 from artstore.settings import Settings
-from artstore.vectors import NOBODY, VectorIndex, open_index
-from embedder.protocol import Embedder
-from embedder.registry import as_made, fingerprint, open_embedder
-from search.hits import Hit
-
-logger = logging.getLogger(__name__)
+from embedder.likeness import likeness_of
+from search.collapse import count_more, first_of_each
+from search.credits import Credits, credits_of
+from search.hits import Hit, Hits
+from search.looks import FeatureRows, Looks, picture_asked
+from search.mixing import Box, Part, mixed
+from search.provenance import SURE_OF_RECOLOUR, Evidence, Match, Provenance, alike, origins_of
 
 MIN_CANDIDATES = 200
 """Compared exactly for each question: with reduced vectors 200 held 0.999 of the true ten in our trials."""
 
+MOST_RANKED = 2_000
+"""Pictures that are ranked by words for themselves where a filter leaves so few."""
+
 
 class Engine:
-    """Answers questions about one data folder; reads only. Use it in one thread at a time.
+    """Answers questions about one data folder; reads only. May be asked from many threads at once.
 
     Opening is quick: the index is loaded with the first question about looks,
     a network with the first question that brings a picture.
@@ -49,9 +46,9 @@ class Engine:
         Raises :class:`~artstore.errors.NotReady` if nothing was collected yet.
         """
         self._settings = settings
-        self._wanted = embedder
-        self._catalog = Catalog(settings.catalog_path, read_only=True)
-        self._library = Library(self._catalog)
+        self._catalogs = Catalogs(settings.catalog_path)
+        self._id_sets = IdSets(settings.catalog_path)
+        self._looks = Looks(settings, self._catalogs, embedder)
 
     @classmethod
     def open(cls, data_dir: str | Path | None = None, *, embedder: str | None = None, **flags: Any) -> Self:
@@ -59,8 +56,9 @@ class Engine:
         return cls(Settings.load(data_dir=Path(data_dir) if data_dir else None, **flags), embedder=embedder)
 
     def close(self) -> None:
-        """Close the catalog."""
-        self._catalog.close()
+        """Close the catalog; no thread may be asking any more."""
+        self._catalogs.close()
+        self._id_sets.close()
 
     def __enter__(self) -> Self:
         return self
@@ -68,131 +66,224 @@ class Engine:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def image(self, source: str | Path, *, top: int = 10, licence: str | None = None) -> list[Hit]:
-        """Return the *top* pictures that look most like the one at *source*, nearest first.
+    @property
+    def embedder_name(self) -> str:
+        """The embedder whose vectors are asked."""
+        return self._looks.name
 
-        *licence* keeps those that may be used under one of the licences that it
-        names: ``"cc0,cc-by"``. Raises :class:`~artstore.errors.UsageError` if
-        *source* is no picture or a licence is unknown, and
-        :class:`~artstore.errors.NotReady` if there is no index yet.
+    def image(
+        self,
+        source: str | Path,
+        *,
+        top: int = 10,
+        only: Filter | None = None,
+        expand: bool = False,
+        box: Box | None = None,
+    ) -> Hits:
+        """Return the *top* pictures that look most like the one at *source*, or its region *box*, nearest first.
+
+        *only* says which may be answers. Of copies, recolours and frames of a series the
+        nearest stands for all, unless *expand* is true. Raises :class:`~artstore.errors.UsageError` if
+        *source* is no picture, and :class:`~artstore.errors.NotReady` if there is no index yet.
         """
-        path = Path(source)
-        if not path.is_file():
-            raise UsageError(f"{path} is not a file")
-        # Before the network is loaded: whether there is anything to compare with.
-        self._ledger.embedder.check(fingerprint(self._network_settings))
-        try:
-            prepared = self._embedder.prepare(path)
-        except PictureError as error:
-            raise UsageError(f"{path} is no picture that can be read ({error.detail})") from error
-        question = unit(self._embedder.embed(prepared[None]))
-        if not np.isfinite(question).all():
-            raise UsageError(f"the network has no answer for {path}: nothing to compare")
-        return self._nearest(question, top, licence)
+        return self.mix([Part(Path(source), box=box)], top=top, only=only, expand=expand)
 
-    def like(self, image_id: int, *, top: int = 10, licence: str | None = None) -> list[Hit]:
-        """Return the *top* pictures that look most like picture *image_id*, without itself.
+    def like(
+        self,
+        image_id: int,
+        *,
+        top: int = 10,
+        only: Filter | None = None,
+        expand: bool = False,
+        box: Box | None = None,
+    ) -> Hits:
+        """Return the *top* pictures that look most like picture *image_id*, without itself; else as :meth:`image`.
 
         Raises :class:`~artstore.errors.UsageError` if there is no such picture, and
         :class:`~artstore.errors.NotReady` if it has not been embedded yet.
         """
-        # SQLite cannot even be asked for a number of more than 64 bits.
-        if image_id.bit_length() > 63 or not self._library.describe([image_id]):
-            raise UsageError(f"there is no picture {image_id}")
-        _, rows = self._ledger.rows_of(np.array([image_id], np.int64))
-        if rows.size == 0:
-            raise NotReady(f"picture {image_id} has not been embedded yet; run {self._command()}")
-        return self._nearest(unit(self._features.read(rows)), top, licence, leave_out=image_id)
+        return self.mix([Part(image_id, box=box)], top=top, only=only, expand=expand)
 
-    def words(self, text: str, *, top: int = 10, licence: str | None = None) -> list[Hit]:
-        """Return the *top* pictures whose title, tags, author and names hold all words of *text*, best first."""
-        if top < 1:
-            raise UsageError(f"top is {top}, but at least one picture has to be asked for")
-        keys = _keys(licence)
-        ids = self._library.find_words(text, min(top, sys.maxsize), keys)
-        return [Hit.of(record) for record in self._records(ids, keys)]
+    def mix(
+        self, parts: Sequence[Part], *, top: int = 10, only: Filter | None = None, expand: bool = False
+    ) -> Hits:
+        """Return the *top* pictures nearest to the weighted sum of *parts*, without these; else as :meth:`image`.
 
-    @cached_property
-    def embedder_name(self) -> str:
-        """The embedder whose vectors are asked."""
-        if self._wanted:
-            return self._wanted
-        # One that was stopped before its first batch is known too, but has nothing to ask.
-        known = [row.name for row in embedders(self._catalog) if Ledger(self._catalog, row).rows()]
-        if not known or self._settings.embedder in known:
-            return self._settings.embedder
-        logger.info("nothing has been embedded by %s; searching with %s", self._settings.embedder, known[0])
-        return known[0]
+        Distances are cosine distances to that sum. Raises :class:`~artstore.errors.UsageError` if
+        no part has a weight above 0, or they cancel each other out.
+        """
+        _check_top(top)
+        if not any(part.weight > 0 for part in parts):
+            raise UsageError("say what the pictures have to be like, not only what they must not be like")
+        asked = [part.picture for part in parts if isinstance(part.picture, int)]
+        self._known(asked)
+        question = mixed([self._vector(part) for part in parts], [part.weight for part in parts])
+        return self._nearest(question, top, only, leave_out=asked, expand=expand)
 
-    @cached_property
-    def _ledger(self) -> Ledger:
-        row: EmbedderRow = find_embedder(self._catalog, self.embedder_name)
-        return Ledger(self._catalog, row)
+    def words(self, text: str, *, top: int = 10, only: Filter | None = None, expand: bool = False) -> Hits:
+        """Return the *top* pictures whose title, tags, author and names hold all words of *text*, best first.
 
-    @cached_property
-    def _embedder(self) -> Embedder:
-        return open_embedder(self._network_settings)
+        *only* and *expand* are those of :meth:`image`. Raises :class:`~artstore.errors.UsageError`
+        if *text* only names what must not be there.
+        """
+        _check_top(top)
+        ids = self._library.ids_with_words(text)
+        allowed = self._allowed(only)
+        fitting = ids if allowed is None else ids[np.isin(ids, allowed)]
+        # Few are ranked for themselves; else it is quicker to pass over those that do not fit.
+        among = fitting if len(fitting) <= MOST_RANKED else None
+        count = max(MIN_CANDIDATES, 2 * top)
+        while True:
+            ranked = np.array(self._library.find_words(text, min(count, len(ids)), among), np.int64)
+            fits = ranked[np.isin(ranked, fitting)].tolist()
+            hits = self._shown(fits, {}, top, only, None if expand else fitting)
+            if len(hits) >= top or count >= len(ids):
+                return Hits(hits, hidden=len(ids) - len(fitting))
+            count *= 8
+
+    def group(self, image_id: int) -> Hits:
+        """Return picture *image_id*, and after it the copies, recolours and frames that are one with it.
+
+        Raises :class:`~artstore.errors.UsageError` if there is no such picture.
+        """
+        self._known([image_id])
+        group_id = self._groups.of([image_id]).get(image_id)
+        members = [] if group_id is None else self._groups.members([group_id])[group_id]
+        others = [member for member in members if member != image_id]
+        return Hits(map(Hit.of, self._records([image_id, *others])))
+
+    def whose(self, source: str | Path) -> Provenance:
+        """Return the works that the picture at *source* probably comes from, and how sure that is.
+
+        Raises :class:`~artstore.errors.UsageError` if it is no picture, and :class:`~artstore.errors.NotReady`
+        if the pictures have not been compared with each other yet.
+        """
+        likenesses = Likenesses(self._catalog)
+        if not likenesses.any():
+            raise NotReady(f"the pictures here have not been compared yet; run {self._looks.command()}")
+        with picture_asked(source) as path:
+            question = likeness_of(path, self._settings.max_picture_px)
+        matches = [Match(found, Evidence.SAME, 1.0) for found in likenesses.same(question)]
+        nearest = Hits()
+        if not matches:
+            nearest = self.image(source, top=MIN_CANDIDATES, expand=True)
+            matches = [
+                *(
+                    Match(found, Evidence.RECOLOUR, SURE_OF_RECOLOUR)
+                    for found in likenesses.recolours(question)
+                ),
+                *alike(question, likenesses.of([hit.image_id for hit in nearest])),
+            ]
+        distances = {hit.image_id: hit.distance for hit in nearest if hit.distance is not None}
+        origins = origins_of(matches, self._works_of([match.image_id for match in matches]), distances)
+        return Provenance(origins, None if origins or not nearest else nearest[0])
+
+    def credits(self, image_ids: Sequence[int]) -> Credits:
+        """Return what to write beside pictures *image_ids* where they are used, each work once, by title.
+
+        Raises :class:`~artstore.errors.UsageError` naming those that there are not.
+        """
+        return credits_of(self._known(image_ids))
+
+    def pictures(self) -> Iterator[Listed]:
+        """Yield every picture by its id, with its page and whether it is embedded and indexed."""
+        return self._library.listing(self._looks.name, self._looks.index_name)
+
+    def features(self) -> FeatureRows:
+        """Return all features: ids, and vectors of unit length some at a time.
+
+        Raises :class:`~artstore.errors.NotReady` if nothing has been embedded.
+        """
+        return self._looks.all_features()
 
     @property
-    def _network_settings(self) -> Settings:
-        settings = self._settings.override(embedder=self.embedder_name)
-        return as_made(settings, self._ledger.embedder.fingerprint)
+    def _catalog(self) -> Catalog:
+        return self._catalogs.mine()
 
-    @cached_property
-    def _features(self) -> FeatureReader:
-        row = self._ledger.embedder
-        return FeatureReader(self._settings.features_dir(row.name), row.dim)
+    @property
+    def _library(self) -> Library:
+        return Library(self._catalog)
 
-    @cached_property
-    def _index(self) -> VectorIndex:
-        row = self._ledger.embedder
-        index = open_index(self._settings.index, self._settings.index_path(row.name), row.dim, row.name)
-        if len(index) == 0:
-            raise NotReady(f"the index {self._settings.index}{row.name} is empty; run {self._command()}")
-        return index
+    @property
+    def _groups(self) -> Groups:
+        return Groups(self._catalog)
+
+    def _vector(self, part: Part) -> NDArray[np.float32]:
+        """Return the unit vector of *part*, shape (1, d)."""
+        if isinstance(part.picture, Path):
+            return self._looks.vector_from(part.picture, part.box)
+        if part.box is None:
+            return self._looks.vector_of(part.picture)
+        (record,) = self._records([part.picture])
+        return self._looks.vector_from(self._settings.data_dir / record.path, part.box)
 
     def _nearest(
-        self, question: NDArray[np.float32], top: int, licence: str | None, *, leave_out: int | None = None
-    ) -> list[Hit]:
+        self,
+        question: NDArray[np.float32],
+        top: int,
+        only: Filter | None,
+        *,
+        leave_out: Sequence[int],
+        expand: bool,
+    ) -> Hits:
         """Return the hits for *question*, shape (1, d)."""
-        if top < 1:
-            raise UsageError(f"top is {top}, but at least one picture has to be asked for")
-        keys = _keys(licence)
-        allowed = None if keys is None else self._library.ids_under(keys)
-        count = min(max(MIN_CANDIDATES, 2 * top), len(self._index))
-        found = self._index.query(question, count, allowed).ids[0]
-        ids, distances = self._exact(question, found[(found != NOBODY) & (found != (leave_out or NOBODY))])
-        by_id = dict(zip(ids[:top].tolist(), distances[:top].tolist(), strict=True))
-        return [Hit.of(record, by_id[record.image_id]) for record in self._records(list(by_id), keys)]
+        everything = self._looks.ids()
+        everything = everything[~np.isin(everything, leave_out)]
+        allowed = self._allowed(only)
+        answers = everything if allowed is None else everything[np.isin(everything, allowed)]
+        count = max(MIN_CANDIDATES, 2 * top)
+        while True:
+            wanted = min(count + len(leave_out), len(everything) + len(leave_out))
+            ids, distances = self._looks.candidates(question, wanted, allowed)
+            by_id = dict(zip(ids.tolist(), distances.tolist(), strict=True))
+            ranked = [image_id for image_id in by_id if image_id not in leave_out]
+            hits = self._shown(ranked, by_id, top, only, None if expand else answers)
+            # One group may fill all candidates: then more are wanted.
+            if len(hits) >= top or len(by_id) < wanted or count >= len(answers):
+                return Hits(hits, hidden=len(everything) - len(answers))
+            count *= 4
 
-    def _exact(
-        self, question: NDArray[np.float32], candidates: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return *candidates*, shape (m,), and their distances from the full vectors, nearest first."""
-        ids, rows = self._ledger.rows_of(candidates)
-        distances = self._features.distances(question[0], rows)
-        order = np.lexsort((ids, distances))
-        return ids[order], distances[order]
+    def _shown(
+        self,
+        ranked: Sequence[int],
+        distances: Mapping[int, float],
+        top: int,
+        only: Filter | None,
+        answers: NDArray[np.int64] | None,
+    ) -> list[Hit]:
+        """Return the first *top* of *ranked*; if *answers*, all that could be shown, ascending, is given, one for each group."""
+        shown, more = list(ranked[:top]), {}
+        if answers is not None:
+            shown = list(islice(first_of_each(ranked, self._groups), min(top, len(ranked))))
+            more = count_more(shown, answers, self._groups)
+        return [
+            Hit.of(record, distances.get(record.image_id), more.get(record.image_id, 0))
+            for record in self._records(shown, only)
+        ]
 
-    def _records(self, ids: Sequence[int], licence_keys: list[str] | None) -> Iterator[ImageRecord]:
-        for start in range(0, len(ids), PAGE):
-            yield from self._library.describe(ids[start : start + PAGE], licence_keys)
+    def _allowed(self, only: Filter | None) -> NDArray[np.int64] | None:
+        """Return the ids that *only* lets through, ascending; None is all."""
+        return self._id_sets.ids(only) if only else None
 
-    def _command(self) -> str:
-        """Return the command that makes ready what this engine lacks, with its data folder and index."""
-        defaults = Settings()
-        words = [f"python -m embedder --embedder {self.embedder_name}"]
-        if self._settings.data_dir != defaults.data_dir:
-            words.append(f"--data-dir {self._settings.data_dir}")
-        if self._settings.index != defaults.index:
-            words.append(f"--index {self._settings.index}")
-        return f"`{' '.join(words)}`"
+    def _known(self, image_ids: Sequence[int]) -> list[ImageRecord]:
+        """Return the records of *image_ids*. Raises :class:`~artstore.errors.UsageError` unless all exist."""
+        # SQLite cannot even be asked for a number of more than 64 bits.
+        possible = [image_id for image_id in image_ids if image_id.bit_length() < 64]
+        records = self._records(possible)
+        if missing := sorted(set(image_ids) - {record.image_id for record in records}):
+            raise UsageError(f"there is no picture {', '.join(map(str, missing))}")
+        return records
+
+    def _records(self, ids: Sequence[int], only: Filter | None = None) -> list[ImageRecord]:
+        pages = (ids[start : start + PAGE] for start in range(0, len(ids), PAGE))
+        return [record for page in pages for record in self._library.describe(page, only)]
+
+    def _works_of(self, ids: Sequence[int]) -> list[ImageRecord]:
+        """Return a record for each of *ids* and each work that lists its file."""
+        pages = (ids[start : start + PAGE] for start in range(0, len(ids), PAGE))
+        return [record for page in pages for record in self._library.describe_all(page)]
 
 
-def _keys(licence: str | None) -> list[str] | None:
-    """Return the licences that *licence* names; None is no filter. Raises :class:`~artstore.errors.UsageError`."""
-    if licence is None:
-        return None
-    if keys := find_licences(licence):
-        return keys
-    raise UsageError(f"no licence is named in {licence!r}; leave it out for all of them")
+def _check_top(top: int) -> None:
+    if top < 1:
+        raise UsageError(f"top is {top}, but at least one picture has to be asked for")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -32,9 +33,11 @@ class Hit:
     work_url: str | None
     """The work's page."""
     file_url: str
+    more: int = 0
+    """So many other answers are the same picture, a copy, a recolour or a frame of its series, and not shown."""
 
     @classmethod
-    def of(cls, record: ImageRecord, distance: float | None = None) -> Self:
+    def of(cls, record: ImageRecord, distance: float | None = None, more: int = 0) -> Self:
         """Return the hit on *record*."""
         return cls(
             image_id=record.image_id,
@@ -51,4 +54,14 @@ class Hit:
             copyright_notice=record.copyright_notice,
             work_url=record.work_url,
             file_url=record.file_url,
+            more=more,
         )
+
+
+class Hits(list[Hit]):
+    """Hits, best first, and how much of what there is a filter has hidden."""
+
+    def __init__(self, hits: Iterable[Hit] = (), *, hidden: int = 0) -> None:
+        super().__init__(hits)
+        self.hidden = hidden
+        """Pictures that could have answered, had the filter let them through: of those with the words, or of all indexed."""

@@ -6,11 +6,12 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from typing import TextIO
+from typing import Any, TextIO
 
 from search.hits import Hit
+from search.provenance import Origin
 
 COLUMNS: dict[str, Callable[[Hit], str]] = {
     "image_id": lambda hit: str(hit.image_id),
@@ -21,7 +22,11 @@ COLUMNS: dict[str, Callable[[Hit], str]] = {
     "licences": lambda hit: " or ".join(licence.name for licence in hit.licences) or "not stated",
     "page_url": lambda hit: hit.work_url or "",
     "path": lambda hit: hit.path,
+    "more": lambda hit: str(hit.more),
 }
+
+OF_ORIGINS = ("image_id", "title", "author", "licences", "page_url", "path")
+"""Of a hit's columns, those that say whose a picture is."""
 
 COLUMN = {name: place for place, name in enumerate(COLUMNS)}
 
@@ -37,15 +42,41 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 def write_hits(hits: Sequence[Hit], out: TextIO, *, as_json: bool) -> None:
     """Write *hits*, best first: JSON lines if asked for, aligned columns on a terminal, else TSV with a header."""
     if as_json:
-        out.writelines(json.dumps(asdict(hit), ensure_ascii=False) + "\n" for hit in hits)
+        write_json_lines(map(asdict, hits), out)
         return
-    rows = [list(COLUMNS), *([_cell(column(hit)) for column in COLUMNS.values()] for hit in hits)]
+    rows = [list(COLUMNS), *([plain(column(hit)) for column in COLUMNS.values()] for hit in hits)]
     if out.isatty():
         rows = _aligned(rows)
+    write_rows(rows, out)
+
+
+def write_origins(origins: Sequence[Origin], out: TextIO, *, as_json: bool) -> None:
+    """Write *origins*, the surest first: JSON lines if asked for, else TSV with a header."""
+    if as_json:
+        write_json_lines(map(asdict, origins), out)
+        return
+    rows = [
+        [
+            f"{origin.sureness:.2f}",
+            origin.evidence,
+            *(plain(COLUMNS[name](origin.hit)) for name in OF_ORIGINS),
+        ]
+        for origin in origins
+    ]
+    write_rows([["sureness", "evidence", *OF_ORIGINS], *rows], out)
+
+
+def write_rows(rows: Iterable[Sequence[str]], out: TextIO) -> None:
+    """Write *rows* as TSV."""
     out.writelines("\t".join(row).rstrip() + "\n" for row in rows)
 
 
-def _cell(text: str) -> str:
+def write_json_lines(objects: Iterable[dict[str, Any]], out: TextIO) -> None:
+    """Write each of *objects* in a line of its own."""
+    out.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in objects)
+
+
+def plain(text: str) -> str:
     """Return *text* without what would break a line of TSV, or move a terminal's cursor."""
     return _CONTROL.sub(" ", text).strip()
 

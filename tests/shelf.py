@@ -24,6 +24,7 @@ from artstore.settings import Settings
 from artstore.unpack import find_images
 from embedder.batches import Here
 from embedder.drain import drain, open_ledger, waiting_pictures
+from embedder.grouping import mark_likenesses, update_groups, waiting_likenesses
 from embedder.indexing import update_index
 from tests.replica.art import Artist
 
@@ -131,6 +132,15 @@ def embed_all(settings: Settings, embedder: Embedder, indexes: Sequence[str] = (
         for uri in indexes:
             for _ in update_index(ledger, settings.override(index=uri)):
                 pass
+
+
+def group_all(settings: Settings, embedder: str) -> None:
+    """Compare what was embedded by *embedder*, and make groups."""
+    with Catalog(settings.catalog_path) as catalog:
+        ledger = Ledger(catalog, find_embedder(catalog, embedder))
+        for _ in mark_likenesses(ledger, waiting_likenesses(ledger), settings):
+            pass
+        update_groups(ledger, settings)
 
 
 def features_by_path(settings: Settings, embedder: str) -> dict[str, NDArray[np.float32]]:

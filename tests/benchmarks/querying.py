@@ -11,7 +11,7 @@ from artstore.settings import Settings
 from embedder.drain import drain, open_ledger, waiting_pictures
 from embedder.indexing import update_index
 from embedder.workers import open_embedding
-from search import Engine
+from search import Engine, Filter
 from tests.benchmarks.table import Row, median_ms
 
 QUESTIONS = 50
@@ -37,7 +37,7 @@ def _by_looks(settings: Settings, name: str) -> list[Row]:
         image_id = engine.image(picture, top=1)[0].image_id
         like_ms = median_ms(lambda: engine.like(image_id), QUESTIONS)
         image_ms = median_ms(lambda: engine.image(picture), 9)
-        licence_ms = median_ms(lambda: engine.like(image_id, licence="cc0"), QUESTIONS)
+        licence_ms = median_ms(lambda: engine.like(image_id, only=Filter(licence="cc0")), QUESTIONS)
     return [
         Row(f"like ({name})", like_ms, "ms"),
         Row(f"image ({name})", image_ms, "ms", "embedding included"),

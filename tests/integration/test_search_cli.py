@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from artstore.catalog import Catalog
 from artstore.settings import Settings
@@ -28,6 +29,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "UPDATE works SET title = 'Nasty' || char(9, 10) || 'title' WHERE title LIKE 'Swords of%'"
         )
     shelf.embed_all(settings, ColourEmbedder(settings.max_picture_px), ("hnsw:", "exact:"))
+    shelf.group_all(settings, "colour")
     return settings.data_dir
 
 
@@ -93,6 +95,79 @@ def test_words_need_no_vectors_and_have_no_distance(data: Path, tmp_path: Path) 
     assert len(table(shelf.search(settings.data_dir, "words", "sprite").stdout)) == 3
 
 
+def test_one_line_stands_for_copies_unless_they_are_wanted(data: Path, sword: Path) -> None:
+    first = table(shelf.search(data, "image", sword, "--top", "3").stdout)[0]
+    assert first["more"] == "4"
+    every = table(shelf.search(data, "image", sword, "--top", "5", "--expand").stdout)
+    assert {row["title"] for row in every} == {"Nasty title"}
+    assert {row["more"] for row in every} == {"0"}
+    group = table(shelf.search(data, "group", first["image_id"]).stdout)
+    assert group[0]["image_id"] == first["image_id"]
+    assert {row["image_id"] for row in group} == {row["image_id"] for row in every}
+
+
+def test_whose_names_works_and_how_sure_that_is(data: Path, sword: Path, tmp_path: Path) -> None:
+    done = shelf.search(data, "whose", sword)
+    assert (done.returncode, done.stderr) == (0, "")
+    header, first = (line.split("\t") for line in done.stdout.splitlines())
+    known = dict(zip(header, first, strict=True))
+    assert (known["sureness"], known["evidence"], known["title"]) == ("1.00", "same art", "Nasty title")
+    assert known["page_url"].endswith("/content/swords-of-one-smith")
+    (line,) = shelf.search(data, "whose", sword, "--json").stdout.splitlines()
+    assert json.loads(line)["hit"]["image_id"] == int(known["image_id"])
+    Image.effect_noise((50, 20), 90).save(tmp_path / "strange.png")
+    strange = shelf.search(data, "whose", tmp_path / "strange.png")
+    assert (strange.returncode, strange.stdout) == (1, "")
+    assert "nothing here is close enough" in strange.stderr
+    assert "the nearest is picture" in strange.stderr
+
+
+def test_several_pictures_and_words_are_one_question(data: Path, sword: Path) -> None:
+    first, second = (
+        row["image_id"] for row in table(shelf.search(data, "image", sword, "--top", "2").stdout)
+    )
+    rows = table(
+        shelf.search(data, "mix", f"{sword}=2", second, "--unlike", f"{first}=0.5", "--top", "4").stdout
+    )
+    assert len(rows) == 4
+    assert not {first, second} & {row["image_id"] for row in rows}
+    with_words = shelf.search(data, "image", sword, "--words", "smith", "--expand", "--box", "0,0,16,16")
+    assert {row["title"] for row in table(with_words.stdout)} == {"Nasty title"}
+
+
+def test_filters_keep_out_what_does_not_fit_and_say_how_much(data: Path) -> None:
+    every = table(shelf.search(data, "words", "png", "--expand", "--top", "500").stdout)
+    done = shelf.search(
+        data, "words", "png", "--expand", "--top", "500", "--min-size", "33x1", "--kind", "still"
+    )
+    rows = table(done.stdout)
+    assert 0 < len(rows) < len(every)
+    assert all(int(row["size_px"].partition("x")[0]) >= 33 for row in rows)
+    assert done.stderr == f"search: the filter hides {len(every) - len(rows)} more pictures\n"
+    author = rows[0]["author"]
+    by = table(
+        shelf.search(data, "words", "png", "--author", author.upper(), "--top", "500", "--expand").stdout
+    )
+    assert {row["author"] for row in by} == {author}
+    nobody = shelf.search(data, "words", "png", "--author", "nobody", "--tag", "a", "--tag", "b")
+    assert nobody.returncode == 1
+    assert f"hides {len(every)} more pictures\nsearch: nothing found" in nobody.stderr
+
+
+def test_words_may_be_side_by_side_or_kept_out(data: Path) -> None:
+    def titles(*words: str) -> set[str]:
+        done = shelf.search(data, "words", *words, "--top", "500")
+        assert done.returncode == 0, done.stderr
+        return {row["title"] for row in table(done.stdout)}
+
+    both = titles("sword")
+    with Engine.open(data) as engine:
+        assert both == {" ".join(hit.title.split()) for hit in engine.words("sword", top=500)}
+    assert titles('"one smith"') == {"Nasty title"} < both
+    assert titles("sword", "-smith", "-hero") == both - {"Nasty title"}
+    assert shelf.search(data, "words", "-hammer").returncode == 2
+
+
 def test_a_licence_filters_every_question(data: Path, sword: Path) -> None:
     like = table(shelf.search(data, "image", sword).stdout)[0]["image_id"]
     for question in (["image", str(sword)], ["like", like], ["words", "sword"]):
@@ -103,12 +178,45 @@ def test_a_licence_filters_every_question(data: Path, sword: Path) -> None:
             assert keys & {"cc0", "cc-by-sa-3.0", "cc-by-sa-4.0"}, line
 
 
+def test_credits_name_the_works_once_and_warn_on_stderr(data: Path) -> None:
+    rows = table(shelf.search(data, "words", "png", "--expand", "--top", "500").stdout)
+    done = shelf.search(data, "credits", *[row["image_id"] for row in rows])
+    assert done.returncode == 0
+    lines = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert len(lines) == len({row["page_url"] for row in rows})
+    assert any(line.startswith('"Nasty title" by ') for line in lines)
+    assert "wants share-alike" in done.stderr
+    as_json = shelf.search(data, "credits", rows[0]["image_id"], "--format", "json")
+    assert json.loads(as_json.stdout)["works"][0]["image_ids"] == [int(rows[0]["image_id"])]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
+        (
+            ["credits", "1", "99999999", "99999999999999999999999"],
+            2,
+            "no picture 99999999, 99999999999999999999999",
+        ),
+        (["credits"], 2, "ID"),
+        (["credits", "1", "--format", "rtf"], 2, "rtf"),
         (["words", "xyzzy"], 1, "nothing found"),
         (["words", "sword", "--licence", "mit"], 2, "no licence is called 'mit'; there are cc0"),
         (["words", "sword", "--top", "0"], 2, "at least one"),
+        (["words", "sword", "--min-size", "big"], 2, "invalid size value: 'big'"),
+        (
+            ["words", "sword", "--min-size", "9", "--max-size", "8x9"],
+            2,
+            "at least 9 and at most 8 pixels in width",
+        ),
+        (["words", "sword", "--kind", "gif"], 2, "there are still, animation, series"),
+        (["group", "99999999"], 2, "there is no picture 99999999"),
+        (["whose", "pyproject.toml"], 2, "is no picture that can be read"),
+        (["mix", "1=0"], 2, "leave it out"),
+        (["mix", "1", "--unlike", "1"], 2, "cancel each other out"),
+        (["like", "1", "--box", "1,2,3"], 2, "invalid region value: '1,2,3'"),
+        (["like", "1", "--box", "5000,0,9,9"], 2, "the region 5000,0,9,9 (x,y,w,h) is not in"),
+        (["like", "1", "--words", "-x"], 2, "expected one argument"),
         (["image", "no such.png"], 2, "no such.png is not a file"),
         (["image", "pyproject.toml"], 2, "is no picture that can be read"),
         (["image", "tests"], 2, "tests is not a file"),

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from PIL import Image
 from artstore.catalog import Catalog
 from artstore.errors import Mismatch, NotReady, UsageError
 from artstore.features import FeatureReader, unit
+from artstore.filters import IdSets
 from artstore.ledger import Ledger, find_embedder
 from artstore.settings import Settings
 from embedder.batches import Here
 from embedder.colour import ColourEmbedder
 from embedder.drain import drain, open_ledger, waiting_pictures
 from embedder.indexing import update_index
-from search import Engine, Hit
+from search import Engine, Filter, Hits
 from tests import shelf
 from tests.replica import build_site
 
@@ -111,7 +113,9 @@ def test_both_indexes_give_the_same_answers(site_data: Path) -> None:
     ):
         for image_id in ids:
             assert graph.like(image_id) == exact.like(image_id)
-            assert graph.like(image_id, licence="cc-by") == exact.like(image_id, licence="cc-by")
+            assert graph.like(image_id, only=Filter(licence="cc-by")) == exact.like(
+                image_id, only=Filter(licence="cc-by")
+            )
 
 
 def test_like_leaves_the_picture_itself_out_and_agrees_with_asking_by_its_file(
@@ -157,18 +161,73 @@ def test_a_licence_lets_through_what_is_under_it_and_nothing_else(
 ) -> None:
     under = {image_id for image_id, keys in licences_of(site_data).items() if keys & allowed}
     assert 0 < len(under) < len(licences_of(site_data))
-    hits = engine.image(a_picture(site_data), top=1000, licence=asked)
+    hits = engine.image(a_picture(site_data), top=1000, only=Filter(licence=asked))
     assert {hit.image_id for hit in hits} == under
     words = {hit.image_id for hit in engine.words("sword", top=1000)}
-    assert {hit.image_id for hit in engine.words("sword", top=1000, licence=asked)} == words & under
+    assert {
+        hit.image_id for hit in engine.words("sword", top=1000, only=Filter(licence=asked))
+    } == words & under
+
+
+def test_what_a_filter_hides_is_counted(engine: Engine, site_data: Path) -> None:
+    everything = len(ids_and_features(site_data)[0])
+    only = Filter(licence="cc-by-sa", min_width_px=17)
+    shown = engine.image(a_picture(site_data), top=1000, only=only)
+    assert shown.hidden == everything - len(shown)
+    assert engine.image(a_picture(site_data), top=3, only=only).hidden == shown.hidden
+    like = engine.like(shown[0].image_id, top=1000, only=only)
+    assert (len(like), like.hidden) == (len(shown) - 1, shown.hidden)
+    small = Filter(max_width_px=33)
+    words, all_words = engine.words("sword", top=1000, only=small), engine.words("sword", top=1000)
+    assert 0 < len(words) == len(all_words) - words.hidden
+    assert all_words.hidden == 0
+    nothing = engine.words("sword", only=Filter(author="nobody"))
+    assert (nothing, nothing.hidden) == ([], len(all_words))
+
+
+def test_a_filter_answers_as_the_exact_index_does_however_few_it_lets_through(site_data: Path) -> None:
+    ids, features = ids_and_features(site_data)
+    question = features[0]
+    with Engine.open(site_data, embedder="colour") as engine, IdSets(site_data / "catalog.db") as sets:
+        for only in (
+            Filter(licence="cc0"),
+            Filter(min_width_px=60),
+            Filter(kind="animation"),
+            Filter(work="swords-of-one-smith"),
+        ):
+            let_through = sets.ids(only)
+            assert let_through is not None
+            places = np.flatnonzero(np.isin(ids, let_through) & (ids != ids[0]))
+            exact = np.sort(1 - features[places] @ question)[:20]
+            hits = engine.like(int(ids[0]), top=20, only=only)
+            assert len(hits) > 0
+            assert [hit.distance for hit in hits] == pytest.approx(exact.tolist(), abs=1e-5)
+
+
+def test_many_threads_ask_one_engine_and_get_the_same_answers(site_data: Path) -> None:
+    ids = ids_and_features(site_data)[0][:24].tolist()
+    picture = a_picture(site_data)
+
+    def answers(engine: Engine, image_id: int) -> list[Hits]:
+        return [
+            engine.like(image_id, only=Filter(licence="cc0")),
+            engine.words("sword"),
+            engine.image(picture, top=3),
+        ]
+
+    with Engine.open(site_data, embedder="colour") as alone:
+        expected = [answers(alone, image_id) for image_id in ids]
+    # Nothing is loaded yet when all threads ask for it.
+    with Engine.open(site_data, embedder="colour") as engine, ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda image_id: answers(engine, image_id), ids)) == expected
 
 
 def test_an_unknown_licence_is_answered_with_the_known_ones(engine: Engine, site_data: Path) -> None:
     known = r"no licence is called 'mit'; there are cc0"
     with pytest.raises(UsageError, match=known):
-        engine.words("sword", licence="mit")
+        engine.words("sword", only=Filter(licence="mit"))
     with pytest.raises(UsageError, match=known):
-        engine.image(a_picture(site_data), licence="mit")
+        engine.image(a_picture(site_data), only=Filter(licence="mit"))
 
 
 def test_a_hit_carries_what_the_page_said(engine: Engine) -> None:
@@ -292,4 +351,4 @@ def test_the_example_in_the_documentation_runs(site_data: Path) -> None:
     exec(program, {"print": lambda *facts: told.append(facts)})  # noqa: S102 - our own documentation
     assert len(told) == 5
     assert all(len(facts) == 3 for facts in told)
-    assert search.__all__ == [Engine.__name__, Hit.__name__]
+    assert search.__all__ == sorted(name for name, kind in vars(search).items() if isinstance(kind, type))

@@ -57,9 +57,9 @@ def table(text: str) -> list[dict[str, str]]:
 def test_a_hit_is_its_record_with_a_distance() -> None:
     assert HIT.distance == 0.25
     for field in fields(Hit):
-        if field.name != "distance":
+        if field.name not in {"distance", "more"}:
             assert getattr(HIT, field.name) == getattr(RECORD, field.name)
-    assert Hit.of(RECORD).distance is None
+    assert (Hit.of(RECORD).distance, Hit.of(RECORD).more) == (None, 0)
 
 
 def test_tsv_has_a_header_and_a_line_for_each_hit() -> None:
@@ -74,6 +74,7 @@ def test_tsv_has_a_header_and_a_line_for_each_hit() -> None:
         "licences": "CC0 or CC-BY 4.0",
         "page_url": "https://opengameart.org/content/sword",
         "path": "files/my  sword.png",
+        "more": "0",
     }
     assert [rows[1][name] for name in ("distance", "licences", "page_url", "author")] == [
         "",

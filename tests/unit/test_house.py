@@ -22,6 +22,7 @@ ALLOWED_IMPORTS = {
     "hnswlib": {"artstore/vectors/hnsw.py"},
     "faiss": {"artstore/vectors/rabitq.py"},
     "tensorflow": {"embedder/keras_models.py"},
+    "pyarrow": {"search/export.py"},
     "keras": {"embedder/keras_models.py"},
     "sqlite3": {"artstore/schema.py", "artstore/catalog.py"},
     "sqlite_utils": {"artstore/schema.py", "artstore/migrations.py"},

@@ -4,10 +4,16 @@ import unicodedata
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlite_utils import Database
 
 from artstore.catalog import Catalog
+from artstore.errors import UsageError
+from artstore.filters import Filter
 from artstore.library import Library
 from artstore.models import Failure, FileState, Findings, Licence, Stage, StoredFile, Work
+from artstore.wordquery import match_expression
 from tests.unit.conftest import a_link, a_work, an_image
 
 CC0 = Licence("cc0", "CC0", "http://cc0")
@@ -60,27 +66,12 @@ def test_a_file_that_moved_to_another_work_is_credited_to_that_one(library: Libr
     put(library, a_work("New page", a_link("a.png"), author="Right", licences=(GPL,)))
     (record,) = library.describe([1])
     assert (record.author, record.licences) == ("Right", (GPL,))
-    assert library.ids_under(["cc0"]).tolist() == []
-    assert library.ids_under(["gpl-3.0"]).tolist() == [1]
-    assert library.find_words("page", 9, ["cc0"]) == []
-    assert library.find_words("page", 9, ["gpl-3.0"]) == [1]
 
 
 def test_a_file_that_no_page_lists_any_more_is_credited_to_the_last_that_did(library: Library) -> None:
     put(library, a_work("Sword", a_link("a.png"), licences=(CC0,)))
     put(library, a_work("Sword", licences=(CC0,)))
     assert library.describe([1])[0].title == "Sword"
-    assert library.ids_under(["cc0"]).tolist() == [1]
-
-
-def test_licences_choose_pictures(library: Library) -> None:
-    put(library, a_work("One", a_link("a.png"), licences=(CC0, GPL)))
-    put(library, a_work("Two", a_link("b.png"), licences=(GPL,)))
-    put(library, a_work("Three", a_link("c.png")))
-    assert library.ids_under(["cc0"]).tolist() == [1]
-    assert library.ids_under(["gpl-3.0", "cc0"]).tolist() == [1, 2]
-    assert library.ids_under([]).tolist() == library.ids_under(["mit"]).tolist() == []
-    assert library.ids_under([]).dtype == np.int64
 
 
 def test_all_words_must_be_there_and_a_beginning_is_enough(library: Library) -> None:
@@ -95,11 +86,64 @@ def test_all_words_must_be_there_and_a_beginning_is_enough(library: Library) -> 
     assert len(library.find_words("iron", 1)) == 1
 
 
+def test_those_with_words_are_listed_and_may_be_ranked_among_some(library: Library) -> None:
+    put(library, a_work("Sword", a_link("a.png")))
+    put(library, a_work("Axe and sword", a_link("sword.png")))
+    put(library, a_work("Axe", a_link("sword_2.png")))
+    assert library.ids_with_words("sword").tolist() == [1, 2, 3]
+    assert library.ids_with_words("sword -axe").tolist() == [1]
+    assert library.ids_with_words("nothing").tolist() == library.ids_with_words("?").tolist() == []
+    assert set(library.find_words("sword", 9, np.array([3, 1, 99]))) == {1, 3}
+    assert library.find_words("sword", 9, np.array([], np.int64)) == []
+
+
 def test_the_title_counts_more_than_a_file_name(library: Library) -> None:
     put(library, a_work("Misc", a_link("dragon.png")))
     put(library, a_work("Dragon", a_link("x.png")))
     put(library, a_work("Things", a_link("y.png"), tags=("dragon",)))
     assert library.find_words("dragon", 9) == [2, 3, 1]
+
+
+def test_what_is_in_quotes_stands_so_word_for_word(library: Library) -> None:
+    put(library, a_work("Fire sword", a_link("a.png")))
+    put(library, a_work("Sword of fire", a_link("b.png")))
+    put(library, a_work("Fire swordsman", a_link("c.png")))
+    assert sorted(library.find_words("fire sword", 9)) == [1, 2, 3]
+    assert library.find_words('"fire sword"', 9) == [1]
+    assert library.find_words('"FIRE   SWORD', 9) == [1], "the second quote may be missing"
+    assert library.find_words('"sword" fire', 9) == [1, 2]
+    assert library.find_words('fire"man"', 9) == []
+
+
+def test_a_minus_keeps_out_what_begins_so(library: Library) -> None:
+    put(library, a_work("Fire sword", a_link("a.png"), tags=("well-known",)))
+    put(library, a_work("Fire goblins", a_link("b.png")))
+    put(library, a_work("Fire sword of a troll king", a_link("c.png")))
+    assert sorted(library.find_words("fire -goblin", 9)) == [1, 3]
+    assert library.find_words("-goblin fire -troll", 9) == [1]
+    assert library.find_words('fire -"troll king" -goblins', 9) == [1]
+    assert sorted(library.find_words('fire -"troll knight" -"goblin"', 9)) == [1, 2, 3]
+    assert library.find_words("well-known", 9) == [1], "inside a word it is no minus"
+    assert sorted(library.find_words("fire -", 9)) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("text", ["-goblin", '-"goblin king" -troll', "- -goblin"])
+def test_only_what_must_not_be_there_is_no_question(library: Library, text: str) -> None:
+    with pytest.raises(UsageError, match="name a word that must"):
+        library.find_words(text, 9)
+
+
+@given(text=st.text(st.sampled_from("aé死ह\" -*^(:_.\0\t'{+N") | st.characters(), max_size=12))
+def test_every_text_is_a_question_or_told_to_be_none(text: str) -> None:
+    db = Database(memory=True)
+    db.execute("CREATE VIRTUAL TABLE words USING fts5 (title)")
+    try:
+        expression = match_expression(text)
+    except UsageError:
+        return
+    if expression is not None:
+        db.execute("SELECT rowid FROM words WHERE words MATCH ?", [expression]).fetchall()
+    db.close()
 
 
 @pytest.mark.parametrize(
@@ -131,13 +175,6 @@ def test_scripts_without_latin_letters_are_found(library: Library) -> None:
         assert library.find_words(text, 9) == [1], text
 
 
-def test_words_and_licences_together(library: Library) -> None:
-    put(library, a_work("Sword one", a_link("a.png"), licences=(CC0,)))
-    put(library, a_work("Sword two", a_link("b.png"), licences=(GPL,)))
-    assert library.find_words("sword", 9, ["gpl-3.0"]) == [2]
-    assert library.find_words("sword", 9, []) == []
-
-
 def test_the_status_counts_what_there_is(library: Library) -> None:
     put(library, a_work("Pack", a_link("p.zip")), "a", "b")
     put(library, a_work("Other", a_link("q.zip")), "a")
@@ -159,8 +196,7 @@ def test_the_status_counts_what_there_is(library: Library) -> None:
 def test_a_picture_found_under_a_licence_is_credited_to_the_work_under_that_licence(library: Library) -> None:
     put(library, a_work("One", a_link("a.png"), author="Alice", licences=(GPL,)))
     put(library, a_work("Two", a_link("a.png"), author="Bob", licences=(CC0,)))
-    assert library.ids_under(["cc0"]).tolist() == [1]
-    (record,) = library.describe([1], ["cc0"])
+    (record,) = library.describe([1], Filter(licence="cc0"))
     assert (record.author, record.licences) == ("Bob", (CC0,))
-    (record,) = library.describe([1], ["gpl-3.0"])
+    (record,) = library.describe([1], Filter(licence="gpl"))
     assert (record.author, record.licences) == ("Alice", (GPL,))

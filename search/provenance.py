@@ -1,0 +1,103 @@
+"""Whose a picture is: the works that it, or what it was made from, came from, and how sure that is.
+
+How sure was measured on 497 pictures of 15 packs, made half as large, one and a half times and twice as large with smooth
+scaling, saved as JPEG, and laid on white. The score is how many bits of the looks differ plus how far the colours are
+apart (of 255): up to 6 it was 45 % of the copies against their originals, and 1.2 % of the copies against the pack of
+another author that was nearest; from 6 to 20 it was 40 % against 4 %, from 20 to 30 4.5 % against 5.5 %. Sureness is what
+follows from these where both are as likely before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from artstore.library import ImageRecord
+from artstore.likenesses import Likeness
+from embedder.likeness import bits_apart, colours_apart
+from search.hits import Hit
+
+
+class Evidence(StrEnum):
+    """Why a picture is thought to come from a work."""
+
+    SAME = "same art"
+    """The same to the pixel, but for borders, whole enlargements and the file's format."""
+    RECOLOUR = "recolour"
+    """The same areas in other colours."""
+    ALIKE = "alike"
+    """It looks so: scaled, compressed, or slightly changed."""
+
+
+SURE_OF_RECOLOUR = 0.95
+"""Not measured: there were no false ones, but small pictures of few areas may be drawn twice."""
+
+SURENESS = ((6.0, 0.97), (20.0, 0.91), (30.0, 0.45))
+"""(score, sureness): of a score that is not above this. Past the last, nothing can be said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A picture of the catalog that another may have come from."""
+
+    image_id: int
+    evidence: Evidence
+    sureness: float
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A work that a picture probably comes from, or was made from."""
+
+    hit: Hit
+    """The picture of that work that it matches best, with title, author, licences and links."""
+    evidence: Evidence
+    sureness: float
+    """From 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """The answer to "whose is this?"."""
+
+    origins: tuple[Origin, ...]
+    """The surest first, each work once; empty if nothing is close enough."""
+    nearest: Hit | None
+    """What looks most like it and is not close enough; None if there are origins, or nothing to compare."""
+
+
+def alike(question: Likeness, candidates: Mapping[int, Likeness]) -> list[Match]:
+    """Return those of *candidates*, by image id, that look enough like *question*."""
+    matches = []
+    for image_id, candidate in candidates.items():
+        bits = int(bits_apart(np.array([question.look]), np.int64(candidate.look))[0])
+        score = bits + colours_apart(question.colours, candidate.colours)
+        if sureness := next((sure for most, sure in SURENESS if score <= most), None):
+            matches.append(Match(image_id, Evidence.ALIKE, sureness))
+    return matches
+
+
+def origins_of(
+    matches: Iterable[Match], records: Iterable[ImageRecord], distances: Mapping[int, float]
+) -> tuple[Origin, ...]:
+    """Return the works of *matches*, the surest first, by the best match of each.
+
+    *records* has one for each picture and each work that lists its file; *distances* are those of the features, by image id.
+    """
+    best: dict[int, Match] = {}
+    for match in matches:
+        if match.image_id not in best or best[match.image_id].sureness < match.sureness:
+            best[match.image_id] = match
+    by_work: dict[str, Origin] = {}
+    for record in sorted(records, key=lambda record: _rank(best[record.image_id], distances)):
+        match = best[record.image_id]
+        hit = Hit.of(record, distances.get(record.image_id))
+        by_work.setdefault(record.work_url or record.file_url, Origin(hit, match.evidence, match.sureness))
+    return tuple(by_work.values())
+
+
+def _rank(match: Match, distances: Mapping[int, float]) -> tuple[float, float, int]:
+    return -match.sureness, distances.get(match.image_id, 0.0), match.image_id
