@@ -51,7 +51,7 @@ class FeatureReader:
     def distances(self, question: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the cosine distances, shape (n,), of *question*, a unit vector of shape (d,), to *rows*, shape (n,).
 
-        Two hundred rows of 4096 numbers take 0.6 ms once they are in the page cache.
+        Two hundred rows of 4096 numbers take 0.6 ms on an idle core, once they are in the page cache.
         Raises :class:`~artstore.errors.Mismatch` if the file does not have them.
         """
         far = np.empty(len(rows), np.float32)
@@ -144,7 +144,7 @@ def rows_path(folder: Path, dim: int) -> Path:
 
 
 def widened(rows: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Return finite *rows* as float32, exactly: as numpy's own conversion does, five times as fast."""
+    """Return finite *rows* as float32, exactly: as numpy's own conversion does, four times as fast."""
     # Sign and exponent to their new places, then the difference of the two exponents' biases, 127 - 15.
     bits = rows.view(np.int16).astype(np.int32)
     bits <<= 13

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 HEADER = struct.Struct("=6QiI3QdQ")
-"""Of hnswlib 0.6 to 0.8 on 64-bit machines: offset of level 0, room, count, record size, offsets of label and vector, …"""
+"""Of hnswlib 0.8 on 64-bit machines: offset of level 0, room, count, record size, offsets of label and vector, …"""
 
 
 class GraphFile:
@@ -42,9 +42,11 @@ class GraphFile:
             self._vectors, ids = records["vector"], records["id"]
         else:
             self._vectors, ids = np.empty((0, dim), np.float32), np.empty(0, np.int64)
-        self._order = np.argsort(ids)
-        self.ids: NDArray[np.int64] = ids[self._order]
+        order = np.argsort(ids)
+        self.ids: NDArray[np.int64] = ids[order]
         """All of them, removed ones too, ascending."""
+        # Held as long as the index is: at half the size.
+        self._order = order.astype(np.uint32)
 
     def read(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of *ids*, each of which has to be among :attr:`ids`."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 LEAST_COUNT = 2_000
 """Fewer vectors are kept whole: they take 33 MB at 4096 numbers, and say little about those to come."""
 SAMPLE_COUNT = 20_000
-"""So many say as much as all of them: more changed no answer in our trials."""
+"""Of 100,000 vectors, 20,000 to 50,000 were enough in our trials."""
 GROWTH = 10
 """What was learned from so few times as many vectors is learned anew. Art changes slowly from one crawl to the
 next, and at this pace all the relearning of a growing index costs a ninth of its last building."""
@@ -28,7 +28,7 @@ next, and at this pace all the relearning of a growing index costs a ninth of it
 SPARE = 32
 """Directions that are iterated beside those wanted, so that these come out sharp."""
 TURNS = 6
-"""Of the iteration: after four, the candidates found were those of the exact eigenvectors."""
+"""Of the iteration: after four, as many true neighbours were found as by the exact eigenvectors."""
 
 
 class Reducer:

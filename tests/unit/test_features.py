@@ -13,7 +13,15 @@ import pytest
 from numpy.typing import NDArray
 
 from artstore.errors import Busy, Mismatch, WrongShape
-from artstore.features import LENGTH_TOLERANCE, FeatureReader, FeatureWriter, check_vectors, rows_path, unit
+from artstore.features import (
+    LENGTH_TOLERANCE,
+    FeatureReader,
+    FeatureWriter,
+    check_vectors,
+    rows_path,
+    unit,
+    widened,
+)
 from tests.unit.conftest import unit_vectors
 
 DIM = 16
@@ -200,3 +208,23 @@ def test_a_writer_that_is_killed_leaves_all_rows_it_has_named(tmp_path: Path) ->
         np.testing.assert_allclose(
             read(tmp_path, *range(first, first + 50)), unit_vectors(50, DIM, first), atol=1e-3
         )
+
+
+def test_every_finite_float16_is_widened_exactly() -> None:
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    finite = every[np.isfinite(every)]
+    np.testing.assert_array_equal(widened(finite), finite.astype(np.float32))
+    assert np.signbit(widened(np.array([-0.0], np.float16)))[0]
+
+
+@pytest.mark.parametrize("count", [0, 1, 24, 25, 26, 60])
+def test_distances_to_rows_are_those_of_their_directions(tmp_path: Path, count: int) -> None:
+    vectors = unit_vectors(60, 48)
+    with FeatureWriter(tmp_path, 48, lambda: 0) as writer:
+        writer.append(vectors)
+    rows = np.random.default_rng(1).permutation(60)[:count].astype(np.int64)
+    reader = FeatureReader(tmp_path, 48)
+    found = reader.distances(vectors[7], rows)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, 1 - unit(reader.read(rows)) @ vectors[7], atol=1e-6)
+    assert (found >= 0).all()

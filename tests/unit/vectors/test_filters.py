@@ -38,3 +38,22 @@ def test_removed_ids_are_not_returned_though_allowed(opener: Opener, monkeypatch
     index.remove(range(50))
     found = index.query(vectors, 60, np.arange(40, 100, dtype=np.int64))
     assert set(found.ids.ravel().tolist()) == {*range(50, 100), NOBODY}
+
+
+def test_filters_agree_with_the_oracle_after_opening_whatever_the_order_of_adding(
+    opener: Opener, oracle: VectorIndex, kind: str
+) -> None:
+    index, order = opener(), np.random.default_rng(2).permutation(600)
+    vectors = directions(600)
+    for each in (index, oracle):
+        each.add(order, vectors)
+    index.save()
+    again = opener()
+    for each in (again, oracle):
+        each.remove(range(10))
+        each.add(id_array(20, 700), directions(2, seed=7))
+    allowed = np.arange(0, 800, 3, dtype=np.int64)
+    questions = directions(20, seed=1)
+    for k in (1, 10):
+        found = again.query(questions, k, allowed)
+        assert_agree(found, oracle.query(questions, k, allowed), fair_share(kind, 0.97))
