@@ -25,7 +25,9 @@ def match_expression(text: str) -> str | None:
     """
     wanted: list[str] = []
     unwanted: list[str] = []
-    for term in _TERM.finditer(unicodedata.normalize("NFC", text)):
+    # What a terminal gives for bytes that are no text, SQLite cannot even be asked for.
+    readable = text.encode(errors="replace").decode()
+    for term in _TERM.finditer(unicodedata.normalize("NFC", readable)):
         if quoted := _quoted(term):
             (unwanted if term["minus"] else wanted).append(quoted)
     if not wanted:

@@ -4,7 +4,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
@@ -133,6 +133,7 @@ def test_only_what_must_not_be_there_is_no_question(library: Library, text: str)
         library.find_words(text, 9)
 
 
+@example("fire \ud800")
 @given(text=st.text(st.sampled_from("aé死ह\" -*^(:_.\0\t'{+N") | st.characters(), max_size=12))
 def test_every_text_is_a_question_or_told_to_be_none(text: str) -> None:
     db = Database(memory=True)
