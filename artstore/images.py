@@ -119,10 +119,30 @@ def read_rgba(source: Path | BinaryIO, max_px: int) -> NDArray[np.uint8]:
         return rgba(image)
 
 
+def read_frames(
+    source: Path | BinaryIO, max_px: int, most: int, within_px: int
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield *most* frames of *source* or all it has, evenly spread over its first *within_px* pixels: at least the first.
+
+    Each is of shape (h, w, 4). Raises as :func:`read_rgba` does.
+    """
+    with opened(source, max_px) as image:
+        last = max(0, min(_frame_count(image), within_px // (image.width * image.height)) - 1)
+        left_px = within_px
+        for number in sorted({last * step // max(1, most - 1) for step in range(most)}):
+            image.seek(number)
+            # Frames may be larger than the first one, and are not decoded yet.
+            left_px -= image.width * image.height
+            if number and left_px < 0:
+                return
+            _check_size(image.size, max_px)
+            yield rgba(image)
+
+
 def describe(source: Path | BinaryIO, max_px: int) -> PictureFacts:
     """Decode *source* and say what it is. Raises as :func:`read_rgba` does."""
     with opened(source, max_px) as image:
-        frames = 1 if image.format in _ONE_PICTURE else int(getattr(image, "n_frames", 1))
+        frames = _frame_count(image)
         # Read now: decoding may turn a palette into RGB.
         facts = {"format": image.format or "", "mode": image.mode}
         first = rgba(image)
@@ -134,6 +154,10 @@ def describe(source: Path | BinaryIO, max_px: int) -> PictureFacts:
             frames=frames,
             pixel_hash=_pixel_hash(image, first, frames, max_px),
         )
+
+
+def _frame_count(image: Image.Image) -> int:
+    return 1 if image.format in _ONE_PICTURE else int(getattr(image, "n_frames", 1))
 
 
 @contextmanager

@@ -57,7 +57,7 @@ class Settings:
         "", "The Chromium to use; empty: Playwright's own, else chromium, chromium-browser or google-chrome."
     )
     embed: bool = _setting(False, "Embed while crawling.")  # noqa: FBT003 - the default of a flag
-    embedder: str = _setting("vgg16", "vgg16, vgg16-classic, keras:<Application> or colour.")
+    embedder: str = _setting("vgg16", "vgg16, vgg16-classic, keras:<Application>, colour or palette-blind.")
     weights: str = _setting("imagenet", "imagenet, random (for tests), or the path of a weights file.")
     weights_dir: Path = _setting(
         Path("~/.keras/models"), "Where downloaded weights are kept; $KERAS_HOME/models where that is set."

@@ -14,10 +14,16 @@ from embedder.keras_models import (
     import_keras,
     recipe_for,
 )
+from embedder.palette_blind import PaletteBlindEmbedder
 from embedder.precision import AUTO, check_precision, of_features
 from embedder.protocol import Embedder
 
 NETWORKS = ("vgg16", "vgg16-classic")
+
+WITHOUT_NETWORK: dict[str, type[ColourEmbedder | PaletteBlindEmbedder]] = {
+    "colour": ColourEmbedder,
+    "palette-blind": PaletteBlindEmbedder,
+}
 
 
 def open_embedder(settings: Settings, threads: int | None = None) -> Embedder:
@@ -28,8 +34,8 @@ def open_embedder(settings: Settings, threads: int | None = None) -> Embedder:
     :class:`~embedder.errors.MissingWeights`; never another embedder instead.
     """
     check(settings)
-    if settings.embedder == "colour":
-        return ColourEmbedder(settings.max_picture_px)
+    if settings.embedder in WITHOUT_NETWORK:
+        return WITHOUT_NETWORK[settings.embedder](settings.max_picture_px)
     return KerasEmbedder(recipe_for(settings.embedder), settings, threads)
 
 
@@ -57,8 +63,8 @@ def fingerprint(settings: Settings) -> str:
     The precision has to be named: what is best here, only TensorFlow knows.
     """
     check(settings)
-    if settings.embedder == "colour":
-        return ColourEmbedder.fingerprint
+    if settings.embedder in WITHOUT_NETWORK:
+        return WITHOUT_NETWORK[settings.embedder].fingerprint
     return fingerprint_of(recipe_for(settings.embedder), settings)
 
 
@@ -77,12 +83,13 @@ def check(settings: Settings) -> None:
 
 def check_name(name: str) -> None:
     """Raise :class:`~artstore.errors.UsageError` unless *name* looks like an embedder's."""
-    if name != "colour" and name not in NETWORKS and not name.startswith("keras:"):
+    if name not in WITHOUT_NETWORK and name not in NETWORKS and not name.startswith("keras:"):
         raise UsageError(
-            f"no embedder is called {name!r}; there are {', '.join(NETWORKS)}, keras:<Application>, colour"
+            f"no embedder is called {name!r}; there are {', '.join(NETWORKS)}, keras:<Application>, "
+            f"{', '.join(WITHOUT_NETWORK)}"
         )
 
 
 def is_network(settings: Settings) -> bool:
     """Say whether the embedder is a network: one that takes seconds to load, and gigabytes."""
-    return settings.embedder != "colour"
+    return settings.embedder not in WITHOUT_NETWORK

@@ -46,8 +46,9 @@ class EmbedPipeline:
         if not settings.embed:
             raise NotConfigured
         from embedder.keras_models import has_tensorflow
+        from embedder.registry import is_network
 
-        if settings.embedder != "colour" and not has_tensorflow():
+        if is_network(settings) and not has_tensorflow():
             raise NotConfigured(
                 f"OGA_EMBED: {settings.embedder} needs TensorFlow; the pictures wait for `python -m embedder`"
             )
