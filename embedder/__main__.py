@@ -47,7 +47,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     words.add_argument(
-        "--embedder", metavar="NAME", help="vgg16 (default), vgg16-classic, keras:<Application>, colour, palette-blind"
+        "--embedder",
+        metavar="NAME",
+        help="vgg16 (default), vgg16-classic, keras:<Application>, colour, palette-blind",
     )
     words.add_argument(
         "--weights", metavar="PATH", help="a weights file, or imagenet (default); random only for tests"
