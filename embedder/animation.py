@@ -14,7 +14,7 @@ from embedder.trimming import clear_hidden
 MAX_FRAMES = 16
 
 MAX_LOOKED_PX = 1 << 24
-"""Of an animation, frames past this many pixels in all are not unpacked: a good second where that is slow."""
+"""Of an animation, frames past this many pixels in all are not unpacked: about half a second's work of noise."""
 
 NEARLY_ALL = 0.9
 

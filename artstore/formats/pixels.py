@@ -39,6 +39,10 @@ _TAG_ERRORS = (
 """What Pillow raises where the camera's tags are rubbish."""
 
 
+STRIPE_PX = 1 << 20
+"""Pixels that are copied at a time: the whole at once takes up to three times its memory more."""
+
+
 def rgba(image: Image.Image) -> NDArray[np.uint8]:
     """Return what is seen of *image*, shape (h, w, 4), in an array of its own. Raises what decoders raise."""
     # Before its tags are asked for: a PNG may have them behind its pixels.
@@ -58,7 +62,16 @@ def rgba(image: Image.Image) -> NDArray[np.uint8]:
         return _from_wide_grey(upright)
     if upright.mode not in _DIRECT:
         upright = upright.convert("RGB")
-    return np.array(upright if upright.mode == "RGBA" else upright.convert("RGBA"))
+    return _copied(upright)
+
+
+def _copied(image: Image.Image) -> NDArray[np.uint8]:
+    pixels = np.empty((image.height, image.width, 4), np.uint8)
+    rows = max(1, STRIPE_PX // image.width)
+    for top in range(0, image.height, rows):
+        stripe = image.crop((0, top, image.width, min(image.height, top + rows)))
+        pixels[top : top + rows] = np.asarray(stripe if stripe.mode == "RGBA" else stripe.convert("RGBA"))
+    return pixels
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:

@@ -2,7 +2,8 @@
 
 Originals are generated sprites and, where OGA_REAL_DATA points to real art, an even
 choice of that; each copy is searched among all of them. The network is MobileNetV2 with
-the trained weights that lie beside the real art: random ones would measure nothing.
+the trained weights that lie beside the real art: random ones would measure nothing. Most of
+the real art is in palettes, and its copies are not: to the old way they are other pictures.
 """
 
 from __future__ import annotations
