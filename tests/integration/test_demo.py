@@ -30,7 +30,7 @@ def rows(data_dir: Path) -> dict[str, list[tuple[object, ...]]]:
     with closing(sqlite3.connect(data_dir / "catalog.db")) as db:
         tables = [name for (name,) in db.execute("select name from sqlite_master where type = 'table'")]
         columns = dict.fromkeys(tables, "*") | {
-            "walks": "listing, number = ended",
+            "walks": "listing, ended",
             "walk_works": "walk_id, url",
         }
         return {
