@@ -69,7 +69,7 @@ class _Question:
 def open_embedding(settings: Settings) -> Embedding:
     """Return the embedder that *settings* name at work. Raises as :func:`~embedder.registry.open_embedder` does."""
     if settings.low_memory:
-        return Here(open_embedder(settings, cores()), settings.data_dir)
+        return Here(open_embedder(settings), settings.data_dir)
     return Workers(settings)
 
 
