@@ -144,10 +144,16 @@ class Catalog:
         return cursor.rowcount > 0
 
     def record_stored(self, stored: StoredFile) -> None:
-        """Write that the bytes of a file are here; other bytes than before are to be examined anew."""
+        """Write that the bytes of a file are here; other bytes than before are to be examined anew.
+
+        What the server gave to be asked with stays with the bytes: a work that lists a file which
+        came for another one just before knows no more than that it is here.
+        """
         row = self._db.execute(
             """
-            UPDATE files SET state = 'stored', size_bytes = :size_bytes, etag = :etag, last_modified = :last_modified,
+            UPDATE files SET state = 'stored', size_bytes = :size_bytes,
+                etag = coalesce(:etag, CASE WHEN sha256 IS :sha256 THEN etag END),
+                last_modified = coalesce(:last_modified, CASE WHEN sha256 IS :sha256 THEN last_modified END),
                 examined_at = CASE WHEN sha256 IS :sha256 THEN examined_at END, sha256 = :sha256
             WHERE path = :path RETURNING url
             """,

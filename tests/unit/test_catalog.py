@@ -316,6 +316,17 @@ def test_other_bytes_are_examined_anew_and_the_same_are_not(catalog: Catalog) ->
     assert not catalog.is_examined("a.png", "s1")
 
 
+def test_what_a_file_can_be_asked_with_stays_as_long_as_its_bytes(catalog: Catalog) -> None:
+    record(catalog, a_work("Sword", a_link("a.png")))
+    with catalog.transaction():
+        catalog.record_stored(StoredFile("a.png", 10, "s1", etag='"1"', last_modified="Sunday"))
+        catalog.record_stored(StoredFile("a.png", 10, "s1"))
+    assert catalog.stored_file("a.png") == StoredFile("a.png", 10, "s1", '"1"', "Sunday")
+    with catalog.transaction():
+        catalog.record_stored(StoredFile("a.png", 10, "s2"))
+    assert catalog.stored_file("a.png") == StoredFile("a.png", 10, "s2")
+
+
 def test_an_archive_that_changed_loses_old_members_and_keeps_the_ids_of_the_others(catalog: Catalog) -> None:
     record(catalog, a_work("Pack", a_link("p.zip"), a_link("q.zip")))
     store(catalog, "p.zip", "s1", "unpacked/p.zip/a", "unpacked/p.zip/b")
