@@ -137,10 +137,10 @@ class Visits:
         """Return the works' pages of *site_url* that failed and may be tried again; those of a collection have a ``?``."""
         found = self._catalog.execute(
             """
-            SELECT subject FROM failures
-            WHERE stage = 'page' AND substr(subject, 1, length(?)) = ? AND instr(subject, '?') = 0
+            SELECT subject FROM failures WHERE stage = 'page' AND instr(subject, '?') = 0
+            AND (substr(subject, 1, length(?1)) = ?1 OR substr(subject, 1, length(?2)) = ?2)
             """,
-            [f"{site_url}/content/", f"{site_url}/content/"],
+            [f"{site_url}/content/", f"{site_url}/node/"],
         ).fetchall()
         return [row["subject"] for row in found if self.may_try(Stage.PAGE, row["subject"])]
 

@@ -157,7 +157,9 @@ class OgaSpider(Spider):
         if not found.is_whole:
             walk.is_unread = True
             requests.append(
-                self._failed(response.url, "not_recognised", f"only {len(works)} works of a page of more")
+                self._failed(
+                    _asked_first(response), "not_recognised", f"only {len(works)} works of a page of more"
+                )
             )
         return [*requests, *self._next_pages(walk, PAGES_AT_ONCE if following else 1)]
 
@@ -174,7 +176,7 @@ class OgaSpider(Spider):
             self._count("oga/pages")
             self._count("oga/works/unchanged")
             # Known is what was asked for, wherever that leads to by now.
-            yield Unchanged(response.meta.get("redirect_urls", [response.url])[0])
+            yield Unchanged(_asked_first(response))
             return
         page = WorkPage(response) if isinstance(response, TextResponse) else None
         if page is None or not page.recognised:
@@ -213,8 +215,7 @@ class OgaSpider(Spider):
         if walk := self._walk_of(request):
             walk.is_unread = True
             yield from self._next_pages(walk, 1)
-        # Where it began: the addresses in between are nobody's.
-        failed = self._failed(request.meta.get("redirect_urls", [request.url])[0], reason, detail)
+        failed = self._failed(_asked_first(request), reason, detail)
         yield from self._came(request.cb_kwargs.get("newest"))
         yield Gone(failed, (request.url,)) if reason in GONE else failed
 
@@ -370,7 +371,7 @@ class OgaSpider(Spider):
 
     def _not_recognised(self, response: Response, listing: Listing | ArtCollection | None = None) -> Failure:
         reason, detail = explained(response, listing)
-        return self._failed(response.url, reason, detail)
+        return self._failed(_asked_first(response), reason, detail)
 
     def _walk_of(self, request: Request) -> Walk | None:
         listing: Listing | ArtCollection | None = request.cb_kwargs.get("listing")
@@ -382,6 +383,12 @@ class OgaSpider(Spider):
 
     def _count(self, stat: str, by: int = 1) -> None:
         self.crawler.stats.inc_value(stat, by)
+
+
+def _asked_first(page: Request | Response) -> str:
+    """Return where *page* was asked for before any redirect: by that address it is come by and tried again."""
+    urls: list[str] = page.meta.get("redirect_urls", [page.url])
+    return urls[0]
 
 
 def _asked_urls(response: Response) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import pytest
 from artstore.catalog import Catalog
 from artstore.models import Failure, Stage
 from tests.integration.crawling import changed, crawl, interrupted_crawl, rows
-from tests.replica import ReplicaServer, build_site
+from tests.replica import ReplicaServer, build_site, pages
 from tests.replica.site import Content
 from tests.replica.visiting import LISTING
 
@@ -307,6 +307,24 @@ def test_a_work_to_which_its_listing_only_leads_on_is_read_once(
     crawl(server.url, tmp_path, "-a", "art_type=all")
     found = rows(tmp_path, "SELECT url FROM works WHERE gone_at IS NOT NULL")
     assert found == [(server.url + path,)]
+
+
+def test_a_page_that_leads_to_something_else_has_failed_where_it_was_asked_for(
+    server: ReplicaServer, tmp_path: Path
+) -> None:
+    work = server.site.works[0]
+    path = server.move(work.slug, "we-are-sorry")
+    server.rewrite(path, lambda _: pages.BACK_SOON)
+    counts = []
+    for words in ((), ("-a", "mode=update"), ("-a", "mode=update")):
+        server.forget_requests()
+        crawl(server.url, tmp_path, "-a", "art_type=all", *words)
+        counts.append([target for _, target in server.requests if target in {path, work.path}])
+    assert rows(tmp_path, "SELECT subject, reason, times FROM failures") == [
+        (server.url + work.path, "not_recognised", 2)
+    ]
+    # The second time it failed again; from then on it is left alone for a while.
+    assert counts == [[work.path, path], [work.path, path], []]
 
 
 def test_a_known_work_that_moved_and_has_not_changed_is_asked_for_once(

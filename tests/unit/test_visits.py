@@ -202,6 +202,15 @@ def test_pages_of_a_collection_that_failed_are_not_asked_for_as_works(
     assert visits.failed_pages(site) == [f"{site}/content/sword"]
 
 
+def test_pages_of_works_that_failed_are_asked_for_again_by_name_and_by_number(
+    catalog: Catalog, visits: Visits
+) -> None:
+    subjects = [f"{SITE}/content/sword", f"{SITE}/node/12"]
+    for subject in (*subjects, f"{SITE}/latest", "https://elsewhere.example/node/12"):
+        fail(catalog, Stage.PAGE, subject)
+    assert visits.failed_pages(SITE) == subjects
+
+
 def test_a_work_that_was_gone_and_is_named_again_is_asked_for_the_next_day(catalog: Catalog) -> None:
     visits = Visits(catalog, timedelta(days=30))
     record(catalog, SWORD, "a.png")
