@@ -18,7 +18,7 @@ from artstore.settings import Settings
 from ogaspider.chromium import find_chromium
 from ogaspider.downloads import PART
 from ogaspider.ending import CrawlEnded
-from ogaspider.health import HealthMiddleware, is_robots_txt
+from ogaspider.health import HealthMiddleware, is_page
 from ogaspider.settings import house_settings
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class ChallengeMiddleware:
 
     def process_request(self, request: Request) -> None:
         """Choose the browser where it is to be used for all pages; else send the cookies that it has earned."""
-        if self._always and _is_page(request):
+        if self._always and is_page(request):
             request.meta.setdefault(BROWSER, True)
         cookies = self._cookies.get(urlsplit(request.url).netloc)
         if cookies and not request.meta.get(BROWSER):
@@ -95,7 +95,7 @@ class ChallengeMiddleware:
 
     async def process_response(self, request: Request, response: Response) -> Response | Request:
         """Return the answer, or what is to be asked instead. Raises :class:`Challenged` if nothing helps."""
-        if not _is_page(request):
+        if not is_page(request):
             is_file = request.meta.get(PART) is not None
             return await self._file_again(request) if is_file and is_challenge(response) else response
         through_browser = request.meta.get(BROWSER)
@@ -172,7 +172,3 @@ def is_challenge(response: Response) -> bool:
 def shows_challenge(text: str) -> bool:
     """Say whether the page *text* is a challenge, and not one of the site."""
     return not any(mark in text for mark in CONTENT) and any(mark in text for mark in MARKS)
-
-
-def _is_page(request: Request) -> bool:
-    return request.meta.get(PART) is None and not is_robots_txt(request)

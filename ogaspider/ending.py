@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
+from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
 
@@ -53,9 +55,17 @@ class Ending:
         )  # fmt: skip
         # Not awaited: the end waits for the very item or request that is asking for it.
         self._task = asyncio.create_task(self._crawler.engine.close_spider_async(reason=reason))
+        self.let_go(lambda _: True)
+
+    def let_go(self, is_meant: Callable[[Request], bool]) -> None:
+        """Tell whoever waits for a request to be sent that is meant that it will not be."""
         for slot in self._crawler.engine.downloader.slots.values():
-            while slot.queue:
-                slot.queue.popleft()[1].errback(CrawlEnded())
+            waiting = list(slot.queue)
+            slot.queue.clear()
+            slot.queue.extend(each for each in waiting if not is_meant(each[0]))
+            for request, answer in waiting:
+                if is_meant(request):
+                    answer.errback(CrawlEnded())
 
     def disk_full(self, error: Exception) -> None:
         """End the crawl because of *error*."""

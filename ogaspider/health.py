@@ -19,6 +19,7 @@ from scrapy.exceptions import (
 from scrapy.http import Response
 
 from artstore.settings import Settings
+from ogaspider.downloads import PART
 from ogaspider.ending import NO_ROBOTS_TXT, TOO_MANY_ERRORS, CrawlEnded, Ending
 from ogaspider.settings import house_settings
 
@@ -41,6 +42,7 @@ class HealthMiddleware:
     """
 
     def __init__(self, crawler: Crawler, settings: Settings) -> None:
+        self._crawler = crawler
         self._ending = Ending(crawler)
         self._site = urlsplit(settings.site_url).netloc
         self._most = settings.max_errors_in_a_row
@@ -62,6 +64,7 @@ class HealthMiddleware:
 
     def process_response(self, request: Request, response: Response) -> Response:
         """Count an answer; robots.txt is a matter of its own."""
+        self._send_no_more_pages()
         is_error = _is_error(response)
         if is_robots_txt(request):
             if is_error:
@@ -76,6 +79,7 @@ class HealthMiddleware:
 
     def process_exception(self, request: Request, exception: Exception) -> None:
         """Count a request that got no answer."""
+        self._send_no_more_pages()
         if is_robots_txt(request) and isinstance(exception, (*NO_ANSWERS, DownloadCancelledError)):
             self._no_robots_txt(request, str(exception))
         elif isinstance(exception, NO_ANSWERS):
@@ -86,6 +90,14 @@ class HealthMiddleware:
         self._in_a_row += 1
         if self._in_a_row >= self._most:
             self._ending.end(TOO_MANY_ERRORS, f"{self._in_a_row} errors in a row, the last one {what}")
+
+    def _send_no_more_pages(self) -> None:
+        """Let those go that wait, after Ctrl-C: each would bring files, and Scrapy waits for all of that.
+
+        The files of works that were read still come, so that none has to be read again for them.
+        """
+        if not self._crawler.crawling:
+            self._ending.let_go(is_page)
 
     def _no_robots_txt(self, request: Request, why: str) -> None:
         """Go by RFC 9309, 2.3.1.4: a robots.txt that cannot be had allows nothing."""
@@ -98,6 +110,11 @@ class HealthMiddleware:
 def is_robots_txt(request: Request) -> bool:
     """Say whether *request* is Scrapy's own, for the rules of a site."""
     return bool(request.meta.get("dont_obey_robotstxt"))
+
+
+def is_page(request: Request) -> bool:
+    """Say whether *request* is for a page: no file, no robots.txt."""
+    return request.meta.get(PART) is None and not is_robots_txt(request)
 
 
 def _is_error(response: Response) -> bool:

@@ -53,17 +53,21 @@ def crawl(site_url: str, data_dir: Path, *words: str, **settings: str) -> subpro
 def interrupted_crawl(
     server: ReplicaServer, data_dir: Path, signal_number: int, after: int, *words: str
 ) -> tuple[int, str]:
-    """Crawl, send the signal once *after* requests were seen; return exit code and stderr."""
+    """Crawl, send the signal when *after* requests were answered and another one waits; return exit code and stderr."""
+    server.hold(after)
     with (
         (data_dir.parent / "talk.txt").open("w+") as talk,
         subprocess.Popen(
             command(*QUICK, *words), cwd=ROOT, env=environment(server.url, data_dir), stderr=talk
         ) as process,
     ):
-        while process.poll() is None and len(server.requests) < after:
-            time.sleep(0.005)
-        assert process.poll() is None, "the crawl was over before it could be interrupted"
-        process.send_signal(signal_number)
+        try:
+            while process.poll() is None and len(server.requests) <= after:
+                time.sleep(0.005)
+            assert process.poll() is None, "the crawl was over before it could be interrupted"
+            process.send_signal(signal_number)
+        finally:
+            server.hold(None)
         process.wait(timeout=60)
         talk.seek(0)
         return process.returncode, talk.read()

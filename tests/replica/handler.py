@@ -38,6 +38,7 @@ class Handler(BaseHTTPRequestHandler):
     def respond(self, *, body_too: bool) -> None:
         log = self.server.log
         number = log.add(Entry.of(time.monotonic(), self.command, self.path, self.headers))
+        self.server.turn.wait(number)
         host = self.headers.get("Host") or f"127.0.0.1:{self.server.server_port}"
         answer = self.server.answers.answer(self.path, f"http://{host}", self.headers.get("Cookie", ""))
         time.sleep(self.server.latency_s + answer.wait_s)

@@ -12,6 +12,7 @@ from tests.replica import challenge, living
 from tests.replica.answers import Answers
 from tests.replica.handler import Handler
 from tests.replica.log import Entry, Log
+from tests.replica.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,6 +32,7 @@ class Listener(ThreadingHTTPServer):
         self.answers = answers
         self.latency_s = latency_s
         self.log = Log()
+        self.turn = Turn()
         self.lock = Lock()
         self.open: set[socket.socket] = set()
 
@@ -172,6 +174,11 @@ class ReplicaServer:
     def fail_everything(self, status: int | Literal["reset"] | None) -> None:
         """Answer everything but robots.txt with an error of this status, or reset the connection; None ends it."""
         self.listener.answers.failing = status
+
+    def hold(self, after: int | None) -> None:
+        """Answer no more than *after* of the requests that :attr:`log` has or gets; the others wait for None."""
+        forgotten = self.listener.log.count - len(self.listener.log.copy())
+        self.listener.turn.until(None if after is None else forgotten + after)
 
     def close(self) -> None:
         """Stop serving and end every connection; a second call does nothing."""
