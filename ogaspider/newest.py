@@ -31,7 +31,7 @@ class Newest:
         self._waiting: deque[tuple[int, str]] = deque()
         """Works and their places in the listing."""
         self._places = 0
-        self._on_their_way = 0
+        self._on_their_way: set[int] = set()
         self._last_wanted = -1
         self._old_since_then: set[int] = set()
         self.dated = False
@@ -46,7 +46,7 @@ class Newest:
 
     def next_work(self) -> tuple[int, str] | None:
         """Return place and address of the next work that matters, or None if enough are on their way, or it is over."""
-        if self.is_over or not self._waiting or self._on_their_way >= AT_ONCE:
+        if self.is_over or not self._waiting or len(self._on_their_way) >= AT_ONCE:
             return None
         return self._waiting.popleft()
 
@@ -64,13 +64,15 @@ class Newest:
         self._old_since_then = {old for old in self._old_since_then if old > self._last_wanted}
         return is_old
 
-    def sent(self) -> None:
-        """Take note that a work is asked for."""
-        self._on_their_way += 1
+    def sent(self, place: int) -> None:
+        """Take note that the work at *place* is asked for."""
+        self._on_their_way.add(place)
 
-    def came(self) -> None:
-        """Take note that it came, or will not come."""
-        self._on_their_way -= 1
+    def came(self, place: int) -> bool:
+        """Take note that it came, or will not come; return False if that was known."""
+        was_on_its_way = place in self._on_their_way
+        self._on_their_way.discard(place)
+        return was_on_its_way
 
     @property
     def is_over(self) -> bool:

@@ -172,7 +172,7 @@ class OgaSpider(Spider):
         to be asked for next; a work that is too old goes nowhere.
         """
         if response.status == NOT_MODIFIED:
-            yield from self._came(newest)
+            yield from self._came(newest, place)
             self._count("oga/pages")
             self._count("oga/works/unchanged")
             # Known is what was asked for, wherever that leads to by now.
@@ -180,7 +180,7 @@ class OgaSpider(Spider):
             return
         page = WorkPage(response) if isinstance(response, TextResponse) else None
         if page is None or not page.recognised:
-            yield from self._came(newest)
+            yield from self._came(newest, place)
             yield self._not_recognised(response)
             return
         if newest and page.posted_at:
@@ -189,9 +189,9 @@ class OgaSpider(Spider):
             self._page_was_read(response)
             self._count(ANNOUNCED, -1)
             self._count(OLDER)
-            yield from self._came(newest)
+            yield from self._came(newest, place)
             return
-        yield from self._came(newest)
+        yield from self._came(newest, place)
         self._count("oga/pages")
         work = self._places.place(page.work)
         yield ArtItem(
@@ -212,11 +212,8 @@ class OgaSpider(Spider):
             return
         request: Request = failure.request  # type: ignore[attr-defined]
         reason, detail = reason_of(failure.value)  # type: ignore[arg-type]
-        if walk := self._walk_of(request):
-            walk.is_unread = True
-            yield from self._next_pages(walk, 1)
+        yield from self._in_place_of(request)
         failed = self._failed(_asked_first(request), reason, detail)
-        yield from self._came(request.cb_kwargs.get("newest"))
         yield Gone(failed, (request.url,)) if reason in GONE else failed
 
     def item_recorded(self, item: Item) -> None:
@@ -227,12 +224,12 @@ class OgaSpider(Spider):
                 self._asked.discard(url)
                 self._dates.pop(url, None)
 
-    def page_lost(self, response: Response) -> None:
-        """Ask for the page after one that an error of ours cost: it shall cost no other."""
-        if response.request and (walk := self._walk_of(response.request)):
-            walk.is_unread = True
-            for request in self._next_pages(walk, 1):
-                self.crawler.engine.crawl(request)
+    def page_lost(self, response: Response | None) -> None:
+        """Ask for what follows a page that an error of ours cost: it shall cost no other. None is the start."""
+        if response and response.request:
+            for each in self._in_place_of(response.request):
+                if isinstance(each, Request):
+                    self.crawler.engine.crawl(each)
 
     def item_lost(self) -> None:
         """Remember that an error of ours cost a work: whoever comes next has to come by it again."""
@@ -285,7 +282,7 @@ class OgaSpider(Spider):
                 continue
             self._count(ANNOUNCED)
             if self._visits.is_due(url) and url not in self._asked:
-                newest.sent()
+                newest.sent(place)
                 requests.append(self._work_request(url, newest=newest, place=place))
             else:
                 self._count(KNOWN)
@@ -308,12 +305,16 @@ class OgaSpider(Spider):
             return [self._failed(self._address(listing, page), "undated", detail)]
         return [self._page_request(listing, page + 1, newest.last)]
 
-    def _came(self, newest: Newest | None) -> list[Request | Item]:
+    def _came(self, newest: Newest | None, place: int) -> list[Request | Item]:
         """Return what is to be asked for now that a work has come, or will not come."""
-        if newest is None:
-            return []
-        newest.came()
-        return self._go_on(newest)
+        return self._go_on(newest) if newest and newest.came(place) else []
+
+    def _in_place_of(self, request: Request) -> Sequence[Request | Item]:
+        """Return what is to be asked for in the place of a page that will not come."""
+        if walk := self._walk_of(request):
+            walk.is_unread = True
+            return self._next_pages(walk, 1)
+        return self._came(request.cb_kwargs.get("newest"), request.cb_kwargs.get("place", 0))
 
     def _address(self, listing: Listing | ArtCollection, page: int) -> str:
         if isinstance(listing, ArtCollection):

@@ -124,9 +124,8 @@ def mended(
         node_ids = [work.node_id for work in site.works if work.fault == "error"]
         # Asked for under another name, it fails under that name too.
         crawl(url, data_dir, "-a", f"url=/node/{node_ids[0]}")
-    before = of_the_network(data_dir)
-    with ReplicaServer(healed(site), port=server.listener.server_port) as server:
-        assert server.url == url
+        before = of_the_network(data_dir)
+        server.listener.answers.site = healed(site)
         again = crawl(url, data_dir)
         assert again.returncode == 0, again.stderr
         crawl(url, data_dir, "-a", f"url=/node/{node_ids[0]}")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import signal
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from artstore.catalog import Catalog
 from artstore.models import Failure, Stage
 from tests.integration.crawling import changed, crawl, interrupted_crawl, rows
-from tests.replica import ReplicaServer, build_site, pages
+from tests.replica import ReplicaServer, ReplicaWork, build_site, pages
+from tests.replica.answer import Answer
 from tests.replica.site import Content
 from tests.replica.visiting import LISTING
 
@@ -206,17 +205,18 @@ def test_several_searches_are_read_in_one_crawl(server: ReplicaServer, tmp_path:
 
 
 def test_a_listing_that_grows_while_it_is_read_is_read_to_its_new_end(tmp_path: Path) -> None:
-    with ReplicaServer(build_site(works=72), latency_s=0.02) as server:
+    with ReplicaServer(build_site(works=72)) as server:
+        well = server.listener.answers.page
+        published: list[ReplicaWork] = []
 
-        def publish_once_the_works_are_read() -> None:
-            while not any(target.startswith("/content/") for _, target in server.requests):
-                time.sleep(0.005)
-            server.publish(30)
+        def growing(path: str, query: str, base: str, cookies: str) -> Answer:
+            if path.startswith("/content/") and not published:
+                published.extend(server.publish(30))
+            return well(path, query, base, cookies)
 
-        publisher = Thread(target=publish_once_the_works_are_read)
-        publisher.start()
+        # When the first work is read, the last page of the listing is not.
+        server.listener.answers.page = growing  # type: ignore[method-assign]
         done = crawl(server.url, tmp_path, "-a", "art_type=all")
-        publisher.join()
         assert done.returncode == 0, done.stderr
         listings = [target for _, target in server.requests if target.startswith("/art-search")]
         assert len(listings) == len({*listings}) == 5

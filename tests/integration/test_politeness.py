@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -19,8 +19,8 @@ from tests.replica.site import FILES_PATH
 
 DELAY_S = 0.5
 
-LEAST_GAP_S = 0.8 * DELAY_S
-"""On the way to the server a request may lose some time, and the one after it none."""
+LOST_S = 0.3
+"""On the way to the server a request may lose some time on a busy machine, and one after it none."""
 
 
 def asks_for_an_hour(fault: str | None, name: str) -> Answer | None:
@@ -57,8 +57,9 @@ def test_the_pauses_that_robots_txt_asks_for_are_kept(tmp_path: Path) -> None:
         times = server.times
     assert done.returncode == 0, done.stderr
     assert len(times) == 7
-    gaps = [after - before for before, after in pairwise(times)]
-    assert min(gaps) >= LEAST_GAP_S, gaps
+    # Over many pauses, too, no more than the time of one way can be missing.
+    for (number, before), (later, after) in combinations(enumerate(times), 2):
+        assert after - before >= (later - number) * DELAY_S - LOST_S, times
 
 
 def test_without_a_pause_asked_for_there_is_none(tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_without_a_pause_asked_for_there_is_none(tmp_path: Path) -> None:
     with ReplicaServer(build_site(works=6)) as server:
         crawl(server.url, tmp_path, "-a", "url=/content/harbour-lanterns-0,/content/crooked-toolbox")
         times = server.times
-    assert min(after - before for before, after in pairwise(times)) < LEAST_GAP_S
+    assert min(after - before for before, after in pairwise(times)) < DELAY_S - LOST_S
 
 
 def test_a_forbidden_page_is_not_asked_for_even_if_named(tmp_path: Path) -> None:
@@ -121,6 +122,9 @@ def test_the_user_agent_names_whom_to_reach(tmp_path: Path) -> None:
 
 GOOD = ("harbour-lanterns", "crooked-toolbox")
 
+ONE_BY_ONE = ("-s", "CONCURRENT_REQUESTS_PER_DOMAIN=1")
+"""None is on its way when the answer to the one before comes."""
+
 
 def works_named(*slugs: str) -> tuple[str, str]:
     """The words of a crawl of these works, and of two that are well."""
@@ -155,9 +159,8 @@ def test_who_asks_for_a_pause_gets_it_and_is_asked_again(tmp_path: Path, slug: s
 
 def test_the_pause_is_everybodys(tmp_path: Path) -> None:
     with ReplicaServer(build_site(works=6, more_faults=True)) as server:
-        # So far apart that none is on its way when the answer to the one before comes.
         words = works_named("fault-busy-page", "fault-unavailable-page")
-        crawl(server.url, tmp_path, "-s", "DOWNLOAD_DELAY=0.2", *words)
+        crawl(server.url, tmp_path, *ONE_BY_ONE, *words)
         log = server.log
     asked = [number for number, entry in enumerate(log) if entry.status in {429, 503}]
     assert len(asked) == 2
@@ -166,7 +169,7 @@ def test_the_pause_is_everybodys(tmp_path: Path) -> None:
 
 
 def test_a_pause_too_long_ends_the_crawl_and_the_next_one_goes_on(tmp_path: Path) -> None:
-    words = ("-s", "OGA_MAX_PAUSE_S=10", "-s", "DOWNLOAD_DELAY=0.1", *works_named("fault-busy-page"))
+    words = ("-s", "OGA_MAX_PAUSE_S=10", *ONE_BY_ONE, *works_named("fault-busy-page"))
     with ReplicaServer(build_site(works=6, more_faults=True)) as server:
         faults = server.listener.answers.faults
         mild, faults.passing = faults.passing, asks_for_an_hour  # type: ignore[method-assign]

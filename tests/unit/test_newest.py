@@ -37,7 +37,7 @@ def ask(newest: Newest) -> list[int]:
     """Ask for all that may be asked for now; return the places."""
     places = []
     while work := newest.next_work():
-        newest.sent()
+        newest.sent(work[0])
         places.append(work[0])
     return places
 
@@ -46,8 +46,7 @@ def answer(newest: Newest, place: int, posted_at: datetime | None) -> list[int]:
     """Let a work come, and ask for what then may be asked for."""
     if posted_at:
         newest.is_old(place, posted_at)
-    newest.came()
-    return ask(newest)
+    return ask(newest) if newest.came(place) else []
 
 
 def test_a_few_works_are_on_their_way_and_each_that_comes_makes_room(newest: Newest) -> None:
@@ -57,6 +56,12 @@ def test_a_few_works_are_on_their_way_and_each_that_comes_makes_room(newest: New
     assert answer(newest, 2, NEW) == [4]
     assert answer(newest, 0, None) == [5]
     assert not newest.is_page_done
+
+
+def test_one_that_is_told_to_have_come_twice_makes_room_once(newest: Newest) -> None:
+    ask(newest)
+    assert answer(newest, 2, NEW) == [4]
+    assert answer(newest, 2, NEW) == []
 
 
 def test_four_old_ones_are_the_end_and_what_is_on_its_way_is_waited_for(newest: Newest) -> None:
@@ -154,3 +159,24 @@ def test_a_second_search_goes_on_where_the_first_has_read_what_is_not_recorded_y
     assert not [each for each in found if isinstance(each, Failure)]
     works = [path for path in asked if path.startswith("/content/")]
     assert len(works) == len({*works}) <= len(found) + 7
+
+
+def test_works_that_an_error_of_ours_cost_are_passed_by(tmp_path: Path) -> None:
+    words = {"art_type": "all", "since": "2009-01-01"}
+    settings = Settings.load(data_dir=tmp_path, site_url=BASE, works_per_page=24)
+    spider = OgaSpider(Query.from_arguments(words, BASE), settings)
+    crawled: list[Request] = []
+    spider.crawler = SimpleNamespace(  # type: ignore[assignment]
+        stats=Stats(), settings={}, engine=SimpleNamespace(crawl=crawled.append)
+    )
+
+    async def first() -> Request:
+        async for request in spider.start():
+            return request
+        raise AssertionError("nothing is asked for")
+
+    request = asyncio.run(first())
+    crawled += request.callback(response_to(request, SITE), **request.cb_kwargs)  # type: ignore[misc]
+    for number in range(24):
+        spider.page_lost(response_to(crawled[number], SITE))
+    assert len({request.url for request in crawled}) == len(crawled) == 24
