@@ -38,6 +38,9 @@ SLOW_BYTES_PER_S = 50_000
 UNKNOWN_BYTES = 50_000_000
 """What a file of unannounced size is taken for, in how long it may take."""
 
+REMEMBERED = 1_000
+"""Files of works that are still on their way; a crawl has a few hundred of them."""
+
 LEFT = "oga/files/left"
 """Stat: files that the crawl leaves to the next one, since it has downloaded as much as it may."""
 
@@ -60,7 +63,7 @@ class ArtFilesPipeline:
     A file that is here already is not asked for again. One that cannot be had
     costs only itself: it is counted, noted with its reason, and the item goes on.
     Unlike Scrapy's own pipeline of files it keeps none in memory, and remembers
-    nothing of a file but in the catalog.
+    few of those that it was asked for: the catalog does.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -76,6 +79,8 @@ class ArtFilesPipeline:
         self._visits.release(self._max_bytes)
         self._ending = Ending(crawler)
         self._on_their_way: dict[str, asyncio.Future[Outcome]] = {}
+        self._lately: dict[str, StoredFile] = {}
+        """What was asked for last: another work may list it before the catalog knows what came of it."""
         self._failed: set[str] = set()
         """What this crawl has tried in vain: another work that lists it is no reason to try again."""
 
@@ -126,6 +131,9 @@ class ArtFilesPipeline:
         if link.path in self._on_their_way:
             outcome = await self._on_their_way[link.path]
             return outcome if isinstance(outcome, StoredFile) else FileState.PENDING
+        lately = self._lately.get(link.path)
+        if lately and link.declared_bytes in {None, lately.size_bytes}:
+            return lately
         if link.path in self._failed or not self._visits.may_try(Stage.DOWNLOAD, link.url):
             return FileState.PENDING
         self._on_their_way[link.path] = asyncio.ensure_future(self._outcome(link, known))
@@ -185,7 +193,7 @@ class ArtFilesPipeline:
                 part.discard()
                 response = await self.crawler.engine.download_async(request.copy())
             if known and response.status == NOT_MODIFIED:
-                return known
+                return self._kept_in_mind(known)
             return await self._received(response, link, part, is_new=is_new)
         except DiskError as error:
             if error.errno == errno.ENOSPC:
@@ -263,9 +271,14 @@ class ArtFilesPipeline:
         except OSError as error:
             raise DiskError(error) from error
         self.crawler.stats.inc_value("oga/files")
-        return StoredFile(
-            link.path, size_bytes, sha256, header(response, "ETag"), header(response, "Last-Modified")
-        )
+        etag, last_modified = header(response, "ETag"), header(response, "Last-Modified")
+        return self._kept_in_mind(StoredFile(link.path, size_bytes, sha256, etag, last_modified))
+
+    def _kept_in_mind(self, stored: StoredFile) -> StoredFile:
+        self._lately[stored.path] = stored
+        if len(self._lately) > REMEMBERED:
+            del self._lately[next(iter(self._lately))]
+        return stored
 
     def _unavailable(self, link: FileLink, reason: str, detail: str) -> Outcome:
         logger.warning("file not stored: %s (%s)", link.url, reason)

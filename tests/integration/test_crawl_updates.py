@@ -124,6 +124,27 @@ def test_a_file_that_vanished_from_a_page_that_has_not_changed_is_kept_and_told(
     assert (data_dir / "files" / name).read_bytes() == before
 
 
+@pytest.mark.parametrize("changes", [False, True])
+@pytest.mark.parametrize("between", [0, 6])
+def test_a_file_of_two_works_is_asked_for_once(
+    server: ReplicaServer, data_dir: Path, between: int, *, changes: bool
+) -> None:
+    shared = server.site.file("16x16 lava & water tiles.png")
+    if changes:
+        server.change("meadow-tiles-first-field", replace_file=(shared.name, b"other bytes"))
+    one, other = (work for work in server.site.works if work.slug.startswith("meadow-tiles"))
+    others = [work for work in server.site.works if work not in (one, other)][:between]
+    paths = ",".join(work.path for work in (one, *others, other))
+    done = crawl(server.url, data_dir, "-a", f"url={paths}", "-s", "CONCURRENT_REQUESTS=1", **OLD)
+    assert done.returncode == 0, done.stderr
+    statuses = [entry.status for entry in server.log if entry.target == shared.url_path]
+    assert statuses == ([200] if changes else [304])
+    body = (data_dir / "files" / shared.name).read_bytes()
+    assert rows(
+        data_dir, "SELECT sha256, size_bytes, etag IS NULL FROM files WHERE path = ?", shared.name
+    ) == [(hashlib.sha256(body).hexdigest(), len(body), 0)]
+
+
 def test_a_crawl_that_is_not_due_asks_for_no_files(server: ReplicaServer, data_dir: Path) -> None:
     done = crawl(server.url, data_dir, "-a", f"url={server.site.works[0].path}")
     assert done.returncode == 0, done.stderr
