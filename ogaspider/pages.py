@@ -249,18 +249,19 @@ class WorkPage:
     @cached_property
     def files(self) -> tuple[FileLink, ...]:
         """The file list of the work: no previews, no attachments of comments."""
-        return tuple(_file(url, link) for url, link in self._listed if _is_art(url))
+        return tuple(_file(url, link) for url, link in self._listed.items() if _is_art(url))
 
     @property
     def strays(self) -> tuple[str, ...]:
         """The addresses in the file list that lead to no art: it may hold thumbnails, or files that the site keeps elsewhere."""
-        return tuple(dict.fromkeys(url for url, _ in self._listed if not _is_art(url)))
+        return tuple(url for url in self._listed if not _is_art(url))
 
     @cached_property
-    def _listed(self) -> list[tuple[str, Any]]:
+    def _listed(self) -> dict[str, Any]:
+        """Address -> its link; of several to one address, the last."""
         links = select(self._fields.get("field-art-files", ()), "span.file > a")
         found = ((absolute(self._response, link.get("href", "")), link) for link in links)
-        return [(url, link) for url, link in found if url]
+        return {url: link for url, link in found if url}
 
     @cached_property
     def _author(self) -> list[Any]:

@@ -33,6 +33,8 @@ class Walk:
         """Pages that are known to follow, and are not asked for yet."""
         self._is_cut = False
         self._is_left = False
+        self._total = 0
+        self._is_shrunk = False
 
     def limit(self, last_page: int) -> int:
         """Return which page is the last to be read, where *last_page* is the last one there is, counted from 0."""
@@ -56,6 +58,11 @@ class Walk:
             self._waiting, self.last = following, following[-1]
         return len(following)
 
+    def counted(self, total: int | None) -> None:
+        """Take note of how many works there are by now, if a page says so: fewer, and others have moved up to pages that were read."""
+        self._is_shrunk = self._is_shrunk or (total is not None and total < self._total)
+        self._total = total or self._total
+
     def take(self, most: int) -> range:
         """Return *most* of the pages that are to be asked for next."""
         taken, self._waiting = self._waiting[:most], self._waiting[most:]
@@ -70,7 +77,9 @@ class Walk:
     def is_ended(self) -> bool:
         """Whether nothing that is unknown may hide behind a page of known works.
 
-        Cut off from the oldest work on, it is as good as it was: known is all up to some work, then nothing.
+        Cut off from the oldest work on, it is as good as it was: known is all up to some work, then nothing. But works
+        that changed their places from one page to the next may have been on neither.
         """
         kept = self._was_ended and isinstance(self.listing, Listing) and self.listing.is_oldest_first
-        return not self.is_unread and (not self._is_cut or kept)
+        is_stable = isinstance(self.listing, ArtCollection) or self.listing.sort == "created" or not self.last
+        return not self.is_unread and (not self._is_cut or kept) and is_stable and not self._is_shrunk

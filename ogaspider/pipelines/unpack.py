@@ -46,13 +46,13 @@ class UnpackPipeline:
     async def process_item(self, item: Item) -> Item:
         """Look at each stored file that is new."""
         if isinstance(item, Outcomes):
-            # Another work that is on its way may list the same file.
-            new = [
-                stored
+            # Another work that is on its way may list the same file, and this one twice, by several addresses.
+            new = {
+                stored.path: stored
                 for stored in item.stored
                 if (stored.path, stored.sha256) not in self._on_their_way
                 and not self._catalog.is_examined(stored.path, stored.sha256)
-            ]
+            }.values()
             self._on_their_way.update((stored.path, stored.sha256) for stored in new)
             await asyncio.gather(*(self._examine(item, stored) for stored in new))
         return item

@@ -134,6 +134,7 @@ class OgaSpider(Spider):
             walk.is_unread = True
             return [self._not_recognised(response, listing), *self._next_pages(walk, 1)]
         works = found.work_urls
+        walk.counted(found.total)
         self._page_was_read(response, walk, works)
         if isinstance(found, CollectionPage) and found.inner_urls:
             self.logger.info("collections in it, which are not read: %s", ", ".join(found.inner_urls))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 
 from artstore.catalog import Catalog
 from artstore.models import Failure, Stage
-from tests.integration.crawling import changed, crawl, interrupted_crawl, rows
+from tests.integration.crawling import changed, crawl, interrupted_crawl, rows, work_paths
 from tests.replica import ReplicaServer, ReplicaWork, build_site, pages
 from tests.replica.answer import Answer
 from tests.replica.site import Content
@@ -122,6 +123,20 @@ def test_a_file_that_vanished_from_a_page_that_has_not_changed_is_kept_and_told(
     assert rows(data_dir, "SELECT stage, reason FROM failures") == [("download", "http_404")]
     assert rows(data_dir, "SELECT state FROM files WHERE path = ?", name) == [("stored",)]
     assert (data_dir / "files" / name).read_bytes() == before
+
+
+def test_a_file_that_a_work_lists_twice_is_one_file(server: ReplicaServer, tmp_path: Path) -> None:
+    (work,) = (work for work in server.site.works if work.slug == "goblin-market-day")
+    archive = work.listed_files[0]
+    server.rewrite(
+        work.path, lambda text: re.sub(r'(<span class="file">.*?</a>\]</span></span>)', r"\1\1", text)
+    )
+    done = crawl(server.url, tmp_path, "-a", f"url={work.path}")
+    assert done.returncode == 0, done.stderr
+    assert [target for _, target in server.requests].count(archive.url_path) == 1
+    [(pictures,)] = rows(tmp_path, "SELECT count(*) FROM images")
+    assert f"2 of 2 files, {pictures} new pictures" in done.stderr
+    assert f"2 new files, {pictures} pictures" in done.stderr
 
 
 @pytest.mark.parametrize("changes", [False, True])
@@ -242,6 +257,26 @@ def test_a_listing_that_grows_while_it_is_read_is_read_to_its_new_end(tmp_path: 
         listings = [target for _, target in server.requests if target.startswith("/art-search")]
         assert len(listings) == len({*listings}) == 5
         assert rows(tmp_path, "SELECT count(*) FROM works") == [(102,)]
+
+
+def test_a_work_that_moved_up_while_its_listing_was_read_is_found_by_the_next_update(tmp_path: Path) -> None:
+    with ReplicaServer(build_site(works=72)) as server:
+        well = server.listener.answers.page
+        oldest = server.site.works[0]
+
+        def shrinking(path: str, query: str, base: str, cookies: str) -> Answer:
+            if path.startswith("/content/") and oldest in server.site.works:
+                server.vanish(oldest.slug)
+            return well(path, query, base, cookies)
+
+        # When the first work is read, the other pages of the listing are not: each begins with the second of its works.
+        server.listener.answers.page = shrinking  # type: ignore[method-assign]
+        crawl(server.url, tmp_path, "-a", "art_type=all")
+        crawl(server.url, tmp_path, *UPDATE)
+        assert work_paths(tmp_path, server.url) >= {work.path for work in server.site.works}
+        server.forget_requests()
+        crawl(server.url, tmp_path, *UPDATE)
+        assert listing_pages(server) == 1
 
 
 class Losing:

@@ -84,3 +84,23 @@ def test_a_listing_that_grows_is_read_to_its_new_end() -> None:
     assert list(walk.take(2)) == [1]
     walk.turn(1, 1, 3, has_new=True)
     assert list(walk.take(2)) == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("totals", "is_ended"), [([90, 90, 95], True), ([90, None, 90], True), ([90, 89], False)]
+)
+def test_where_works_vanish_meanwhile_others_may_have_moved_to_pages_that_were_read(
+    totals: list[int | None], *, is_ended: bool
+) -> None:
+    walk = Walk(LISTING)
+    for total in totals:
+        walk.counted(total)
+    assert read(walk, [True] * 4) == [0, 1, 2, 3]
+    assert (walk.is_all, walk.is_ended) == (True, is_ended)
+
+
+@pytest.mark.parametrize(("pages", "is_ended"), [(1, True), (2, False)])
+def test_in_an_order_that_changes_works_may_have_moved_as_well(pages: int, *, is_ended: bool) -> None:
+    walk = Walk(Listing(sort="views"))
+    read(walk, [True] * pages)
+    assert (walk.is_all, walk.is_ended) == (True, is_ended)
