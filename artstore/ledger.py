@@ -83,6 +83,13 @@ class Ledger:
 
     # Embedding.
 
+    def any(self) -> bool:
+        """Say whether anything has been embedded."""
+        found = self.catalog.execute(
+            "SELECT EXISTS (SELECT 1 FROM features WHERE embedder_id = ?)", [self.embedder.embedder_id]
+        )
+        return bool(found.fetchone()[0])
+
     def rows(self) -> int:
         """Return how many feature rows the catalog names: one more than the highest."""
         found = self.catalog.execute(
@@ -142,6 +149,14 @@ class Ledger:
         )
 
     # Indexing.
+
+    def any_indexed(self, index: str) -> bool:
+        """Say whether anything is in *index*."""
+        found = self.catalog.execute(
+            "SELECT EXISTS (SELECT 1 FROM indexed JOIN indexes USING (index_id) WHERE name = ?)",
+            [self._index_name(index)],
+        )
+        return bool(found.fetchone()[0])
 
     def indexed(self, index: str) -> NDArray[np.int64]:
         """Return the image ids that are in *index*, ascending."""
@@ -220,12 +235,19 @@ def embedders(catalog: Catalog) -> list[EmbedderRow]:
     return [EmbedderRow(**row) for row in found]
 
 
+def known_embedder(catalog: Catalog, name: str) -> EmbedderRow | None:
+    """Return the embedder called *name*, or None if it has done nothing here; cheap enough for each question."""
+    row = catalog.execute(
+        "SELECT embedder_id, name, dim, fingerprint FROM embedders WHERE name = ?", [name]
+    ).fetchone()
+    return EmbedderRow(**row) if row else None
+
+
 def find_embedder(catalog: Catalog, name: str) -> EmbedderRow:
     """Return the embedder called *name*. Raises :class:`~artstore.errors.NotReady` naming those there are."""
+    if embedder := known_embedder(catalog, name):
+        return embedder
     known = embedders(catalog)
-    for embedder in known:
-        if embedder.name == name:
-            return embedder
     others = f" (there are features of {', '.join(e.name for e in known)})" if known else ""
     raise NotReady(
         f"nothing has been embedded by {name} yet{others}; run `python -m embedder --embedder {name}`"

@@ -25,6 +25,7 @@ from search.hits import Hit, Hits
 from search.looks import FeatureRows, Looks, picture_asked
 from search.mixing import Box, Part, mixed
 from search.provenance import SURE_OF_RECOLOUR, Evidence, Match, Provenance, alike, origins_of
+from search.sight import Sight
 
 MIN_CANDIDATES = 200
 """Compared exactly for each question: with reduced vectors 200 held 0.999 of the true ten in our trials."""
@@ -37,11 +38,13 @@ class Engine:
     """Answers questions about one data folder; reads only. May be asked from many threads at once.
 
     Opening is quick: the index is loaded with the first question about looks,
-    a network with the first question that brings a picture.
+    a network with the first question that brings a picture. What an embedder
+    adds later is found without opening anew: a newer index is loaded beside the
+    one that is held, which answers until then.
     """
 
     def __init__(self, settings: Settings, *, embedder: str | None = None) -> None:
-        """Ask *embedder*'s vectors; None is the settings' if it has any, else the embedder with most.
+        """Ask *embedder*'s vectors; None is the settings' if it is indexed, else the indexed embedder with most.
 
         Raises :class:`~artstore.errors.NotReady` if nothing was collected yet.
         """
@@ -57,6 +60,7 @@ class Engine:
 
     def close(self) -> None:
         """Close the catalog; no thread may be asking any more."""
+        self._looks.close()
         self._catalogs.close()
         self._id_sets.close()
 
@@ -117,8 +121,10 @@ class Engine:
             raise UsageError("say what the pictures have to be like, not only what they must not be like")
         asked = [part.picture for part in parts if isinstance(part.picture, int)]
         self._known(asked)
-        question = mixed([self._vector(part) for part in parts], [part.weight for part in parts])
-        return self._nearest(question, top, only, leave_out=asked, expand=expand)
+        # One for all of the question: a newer index may come, or another embedder, at any time.
+        sight = self._looks.sight()
+        question = mixed([self._vector(part, sight) for part in parts], [part.weight for part in parts])
+        return self._nearest(question, sight, top, only, leave_out=asked, expand=expand)
 
     def words(self, text: str, *, top: int = 10, only: Filter | None = None, expand: bool = False) -> Hits:
         """Return the *top* pictures whose title, tags, author and names hold all words of *text*, best first.
@@ -208,18 +214,19 @@ class Engine:
     def _groups(self) -> Groups:
         return Groups(self._catalog)
 
-    def _vector(self, part: Part) -> NDArray[np.float32]:
+    def _vector(self, part: Part, sight: Sight) -> NDArray[np.float32]:
         """Return the unit vector of *part*, shape (1, d)."""
         if isinstance(part.picture, Path):
-            return self._looks.vector_from(part.picture, part.box)
+            return self._looks.vector_from(sight, part.picture, part.box)
         if part.box is None:
-            return self._looks.vector_of(part.picture)
+            return sight.vector_of(part.picture)
         (record,) = self._records([part.picture])
-        return self._looks.vector_from(self._settings.data_dir / record.path, part.box)
+        return self._looks.vector_from(sight, self._settings.data_dir / record.path, part.box)
 
     def _nearest(
         self,
         question: NDArray[np.float32],
+        sight: Sight,
         top: int,
         only: Filter | None,
         *,
@@ -227,14 +234,14 @@ class Engine:
         expand: bool,
     ) -> Hits:
         """Return the hits for *question*, shape (1, d)."""
-        everything = self._looks.ids()
+        everything = sight.ids
         everything = everything[~np.isin(everything, leave_out)]
         allowed = self._allowed(only)
         answers = everything if allowed is None else everything[np.isin(everything, allowed)]
         count = max(MIN_CANDIDATES, 2 * top)
         while True:
             wanted = min(count + len(leave_out), len(everything) + len(leave_out))
-            ids, distances = self._looks.candidates(question, wanted, allowed)
+            ids, distances = sight.candidates(question, wanted, allowed)
             by_id = dict(zip(ids.tolist(), distances.tolist(), strict=True))
             ranked = [image_id for image_id in by_id if image_id not in leave_out]
             hits = self._shown(ranked, by_id, top, only, None if expand else answers)

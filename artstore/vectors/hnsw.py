@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artstore.vectors.graph_file import GraphFile, common, members
-from artstore.vectors.place import Place, SavedFiles
+from artstore.vectors.place import Place, SavedFiles, manifest_suffix
 from artstore.vectors.protocol import Neighbours, check_pairs, check_question, nearest, nobody
 from artstore.vectors.reducer import GROWTH, Reducer, reduction_pays
 from artstore.vectors.sharing import Sharing
@@ -66,6 +66,9 @@ class HnswIndex:
     From a few thousand vectors on it holds them reduced: its distances are those of the
     reduced vectors, and serve to choose candidates.
     """
+
+    SUFFIX = manifest_suffix("hnsw")
+    """Of the file that is replaced by each save."""
 
     def __init__(self, place: Place, *, fresh: bool) -> None:
         self.dim = place.dim

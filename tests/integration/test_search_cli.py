@@ -50,7 +50,7 @@ def test_a_picture_finds_itself_first_in_ten_lines_of_tsv(data: Path, sword: Pat
     done = shelf.search(data, "image", sword)
     assert done.returncode == 0
     # Nothing was embedded by the default, so it says whom it asks.
-    assert done.stderr == "search: by colour; nothing has been embedded by vgg16\n"
+    assert done.stderr == "search: by colour; nothing is indexed by vgg16\n"
     rows = table(done.stdout)
     assert len(rows) == 10
     assert rows[0]["path"].endswith("/sword.png") or rows[0]["path"] == "files/sword.png"
