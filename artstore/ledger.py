@@ -189,27 +189,29 @@ class Ledger:
         array = np.array(pairs, np.int64).reshape(-1, 2)
         return array[:, 0], array[:, 1]
 
-    def mark_indexed(self, index: str, image_ids: NDArray[np.int64]) -> None:
-        """Write that *image_ids* are in *index*; ids that the catalog has lost meanwhile are left out."""
+    def mark_indexed(self, index: str, image_ids: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
+        """Write that *image_ids* are in *index* with the features at *rows*.
+
+        Those that the catalog has lost meanwhile are left out, and so are those that were replaced and have other features.
+        """
         with self.catalog.transaction():
             self.catalog.execute("INSERT OR IGNORE INTO indexes VALUES (NULL, ?)", [self._index_name(index)])
         for start in range(0, len(image_ids), PAGE):
             with self.catalog.transaction():
                 self.catalog.execute_many(
                     """
-                    INSERT OR IGNORE INTO indexed
-                    SELECT index_id, image_id FROM indexes, images WHERE name = ? AND image_id = ?
+                    INSERT OR IGNORE INTO indexed SELECT index_id, image_id FROM indexes, features
+                    WHERE name = ? AND embedder_id = ? AND image_id = ? AND row = ?
                     """,
                     [
-                        (self._index_name(index), image_id)
-                        for image_id in image_ids[start : start + PAGE].tolist()
+                        (self._index_name(index), self.embedder.embedder_id, image_id, row)
+                        for image_id, row in zip(
+                            image_ids[start : start + PAGE].tolist(),
+                            rows[start : start + PAGE].tolist(),
+                            strict=True,
+                        )
                     ],
                 )
-
-    def unmark_indexed(self, index: str) -> None:
-        """Write that nothing is in *index*."""
-        with self.catalog.transaction():
-            self.catalog.execute("DELETE FROM indexes WHERE name = ?", [self._index_name(index)])
 
     def forget(self) -> None:
         """Remove all that this embedder has done: its features, its indexes and itself."""

@@ -2,31 +2,25 @@
 
     n pictures of different art    p pairs
 
-The marks of :mod:`embedder.likeness` are looked for once for each picture; the
-groups are then made of what the catalog knows, and only changes are written.
-Both may be stopped, or killed, at any time.
+The groups are made of what the catalog knows, the marks of :mod:`embedder.likeness`
+among it, and only changes are written. That may be stopped, or killed, at any time.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
-from artstore.errors import PictureError
 from artstore.features import FeatureReader, unit
 from artstore.ledger import Ledger
-from artstore.likenesses import Groups, Likeness, Likenesses, Unmarked
+from artstore.likenesses import Groups, Likenesses
 from artstore.settings import Settings
-from embedder.likeness import bits_apart, likeness_of
-
-logger = logging.getLogger(__name__)
+from embedder.likeness import bits_apart
 
 BATCH = 256
-"""Likenesses written in one transaction; pairs compared at once."""
+"""Pairs whose features are compared at once."""
 
 # On 497 pictures of 15 packs: of some 96,000 pairs of different art 21 are within the first three, most of them frames or
 # tiles of one pack, and of copies that were scaled smoothly or saved as JPEG 58 % are. With colours up to 6 apart it were
@@ -46,33 +40,6 @@ BANDS = 4
 """Pairs are looked for among looks with an equal quarter, so that of three bits apart none is missed."""
 NEIGHBOURS = 64
 """Compared in a quarter that very many share."""
-
-
-def waiting_likenesses(ledger: Ledger, limit: int | None = None) -> list[Unmarked]:
-    """Return the pictures whose likeness is to be looked for, at most *limit*."""
-    return Likenesses(ledger.catalog).waiting(ledger.embedder.embedder_id)[:limit]
-
-
-def mark_likenesses(ledger: Ledger, pictures: Iterable[Unmarked], settings: Settings) -> Iterator[int]:
-    """Look for the likeness of each of *pictures*, yielding how many were done after each batch.
-
-    A picture that cannot be read any more is passed over, and waits for the next time.
-    """
-    waiting = list(pictures)
-
-    def look(picture: Unmarked) -> tuple[str, Likeness] | None:
-        try:
-            found = likeness_of(settings.data_dir / picture.path, settings.max_picture_px)
-        except PictureError as error:
-            logger.warning("not compared with others: %s (%s)", picture.path, error.reason)
-            return None
-        return picture.pixel_hash, found
-
-    with ThreadPoolExecutor(settings.decode_threads) as threads:
-        for start in range(0, len(waiting), BATCH):
-            batch = waiting[start : start + BATCH]
-            Likenesses(ledger.catalog).record(filter(None, threads.map(look, batch)))
-            yield len(batch)
 
 
 def update_groups(ledger: Ledger, settings: Settings) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from artstore.ascending import common, members
 from artstore.catalog import Catalog
 from artstore.catalogs import Catalogs
 from artstore.errors import NotReady, UsageError
@@ -18,6 +19,7 @@ from artstore.ledger import PAGE
 from artstore.library import ImageRecord, Library, Listed
 from artstore.likenesses import Groups, Likenesses
 from artstore.settings import Settings
+from artstore.wordquery import match_expression
 from embedder.likeness import likeness_of
 from search.collapse import count_more, first_of_each
 from search.credits import Credits, credits_of
@@ -133,16 +135,18 @@ class Engine:
         if *text* only names what must not be there.
         """
         _check_top(top)
-        ids = self._library.ids_with_words(text)
+        if match_expression(text) is None:
+            return Hits()
+        ids = self._id_sets.let_through(Filter(words=text))
         allowed = self._allowed(only)
-        fitting = ids if allowed is None else ids[np.isin(ids, allowed)]
+        fitting = ids if allowed is None else common(ids, allowed)
         # Few are ranked for themselves; else it is quicker to pass over those that do not fit.
         among = fitting if len(fitting) <= MOST_RANKED else None
         count = max(MIN_CANDIDATES, 2 * top)
         while True:
             ranked = np.array(self._library.find_words(text, min(count, len(ids)), among), np.int64)
-            fits = ranked[np.isin(ranked, fitting)].tolist()
-            hits = self._shown(fits, {}, top, only, None if expand else fitting)
+            fits = ranked[members(ranked, fitting)].tolist()
+            hits = self._shown(fits, {}, top, only, more_among=None if expand else (fitting, ()))
             if len(hits) >= top or count >= len(ids):
                 return Hits(hits, hidden=len(ids) - len(fitting))
             count *= 8
@@ -234,20 +238,23 @@ class Engine:
         expand: bool,
     ) -> Hits:
         """Return the hits for *question*, shape (1, d)."""
-        everything = sight.ids
-        everything = everything[~np.isin(everything, leave_out)]
-        allowed = self._allowed(only)
-        answers = everything if allowed is None else everything[np.isin(everything, allowed)]
+        answers = sight.within(self._allowed(only))
+        asked = np.array(leave_out, np.int64)
+        could = len(sight.ids) - np.count_nonzero(members(asked, sight.ids))
+        can = len(answers) - np.count_nonzero(members(asked, answers))
+        if can == 0:
+            return Hits(hidden=int(could))
         count = max(MIN_CANDIDATES, 2 * top)
         while True:
-            wanted = min(count + len(leave_out), len(everything) + len(leave_out))
-            ids, distances = sight.candidates(question, wanted, allowed)
+            wanted = min(count, can) + len(leave_out)
+            ids, distances, are_all = sight.candidates(question, wanted, answers if only else None)
             by_id = dict(zip(ids.tolist(), distances.tolist(), strict=True))
             ranked = [image_id for image_id in by_id if image_id not in leave_out]
-            hits = self._shown(ranked, by_id, top, only, None if expand else answers)
+            more_among = None if expand else (answers, leave_out)
+            hits = self._shown(ranked, by_id, top, only, more_among=more_among)
             # One group may fill all candidates: then more are wanted.
-            if len(hits) >= top or len(by_id) < wanted or count >= len(answers):
-                return Hits(hits, hidden=len(everything) - len(answers))
+            if len(hits) >= top or are_all or count >= can:
+                return Hits(hits, hidden=int(could - can))
             count *= 4
 
     def _shown(
@@ -256,13 +263,17 @@ class Engine:
         distances: Mapping[int, float],
         top: int,
         only: Filter | None,
-        answers: NDArray[np.int64] | None,
+        *,
+        more_among: tuple[NDArray[np.int64], Sequence[int]] | None,
     ) -> list[Hit]:
-        """Return the first *top* of *ranked*; if *answers*, all that could be shown, ascending, is given, one for each group."""
+        """Return the first *top* of *ranked*, or, with *more_among*, the first of each group, and for how many more it stands.
+
+        *more_among* is all that could be shown, ascending, and what of it is none.
+        """
         shown, more = list(ranked[:top]), {}
-        if answers is not None:
+        if more_among is not None:
             shown = list(islice(first_of_each(ranked, self._groups), min(top, len(ranked))))
-            more = count_more(shown, answers, self._groups)
+            more = count_more(shown, *more_among, self._groups)
         return [
             Hit.of(record, distances.get(record.image_id), more.get(record.image_id, 0))
             for record in self._records(shown, only)

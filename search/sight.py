@@ -8,16 +8,35 @@ disk and compared exactly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from artstore.ascending import common
 from artstore.catalogs import Catalogs
 from artstore.errors import NotReady
 from artstore.features import FeatureReader, unit
+from artstore.kept import Kept
 from artstore.ledger import EmbedderRow, Ledger
 from artstore.vectors import NOBODY, Stamp, VectorIndex
+
+KEPT_BYTES = 32 << 20
+"""Of those among the ids that filters let through that are indexed."""
+
+Ids = NDArray[np.int64]
+
+
+class Candidates(NamedTuple):
+    """The nearest to a question, the nearest first."""
+
+    ids: Ids
+    """Shape (m,)."""
+    distances: NDArray[np.float32]
+    """Exact."""
+    are_all: bool
+    """Whether there are no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +53,8 @@ class Sight:
     catalogs: Catalogs
     command: str
     """What makes ready what is missing."""
+    _within: Kept[int, tuple[Ids, Ids]] = field(default_factory=lambda: Kept(KEPT_BYTES), repr=False)
+    """By the identity of an array, that array, so that no other gets its identity, and those of it that are indexed."""
 
     def vector_of(self, image_id: int) -> NDArray[np.float32]:
         """Return the vector of a picture, shape (1, d). Raises :class:`~artstore.errors.NotReady` if it has none."""
@@ -42,18 +63,29 @@ class Sight:
             raise NotReady(f"picture {image_id} has not been embedded yet; run {self.command}")
         return unit(self.features.read(rows))
 
-    def candidates(
-        self, question: NDArray[np.float32], count: int, allowed: NDArray[np.int64] | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the ids, shape (m,), and exact distances of the *count* nearest to *question*, shape (1, d).
+    def within(self, allowed: Ids | None) -> Ids:
+        """Return those of :attr:`ids` that are *allowed*, which ascend (None: all), ascending.
 
-        Only those among *allowed* (None: all), the nearest first; m is less than *count* where there are no more.
+        Kept for the next who bring the very same array: of a million it takes longer than the answer.
+        """
+        if allowed is None:
+            return self.ids
+        known = self._within.get(id(allowed))
+        if known is None:
+            known = allowed, common(allowed, self.ids)
+            self._within.keep(id(allowed), known, allowed.nbytes + known[1].nbytes)
+        return known[1]
+
+    def candidates(self, question: NDArray[np.float32], count: int, allowed: Ids | None) -> Candidates:
+        """Return the *count* nearest to *question*, shape (1, d), only those among *allowed* (None: all).
+
+        Pictures that have lost their features since are left out.
         """
         found = self.index.query(question, count, allowed).ids[0]
         ids, rows = self._ledger.rows_of(found[found != NOBODY])
         distances = self.features.distances(question[0], rows)
         order = np.lexsort((ids, distances))
-        return ids[order], distances[order]
+        return Candidates(ids[order], distances[order], are_all=bool((found == NOBODY).any()))
 
     @property
     def _ledger(self) -> Ledger:

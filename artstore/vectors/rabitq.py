@@ -16,8 +16,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from artstore.ascending import common, members
 from artstore.errors import NotReady
-from artstore.vectors.graph_file import common, members
 from artstore.vectors.place import Place, SavedFiles, manifest_suffix
 from artstore.vectors.protocol import Neighbours, check_pairs, check_question, nobody
 from artstore.vectors.reducer import GROWTH, Reducer, reduction_pays

@@ -293,7 +293,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--vectors", type=int, default=20_000, metavar="N", help="how many (default: 20000)")
     parser.add_argument("--dim", type=int, default=4096, metavar="N", help="numbers of each (default: 4096)")
     parser.add_argument("--naive", action="store_true", help="also hnsw over full vectors, which takes long")
-    parser.add_argument("--index", nargs="+", default=INDEXES, metavar="URI", help="which (default: all)")
+    parser.add_argument("--index", nargs="*", default=INDEXES, metavar="URI", help="which (default: all)")
     parser.add_argument(
         "--step",
         choices=("generate", "build", "ask"),
