@@ -55,7 +55,7 @@ def update_groups(ledger: Ledger, settings: Settings) -> int:
 def _near_pairs(ledger: Ledger, settings: Settings, likenesses: Likenesses) -> list[tuple[int, int]]:
     """Return pairs of image ids that look alike and whose features are near, the nearest first."""
     ids, looks, colours, aspects = likenesses.looks()
-    pairs = _alike(looks, colours, aspects)
+    pairs = alike_pairs(looks, colours, aspects)
     image_pairs = ids[pairs]
     known, rows = ledger.rows_of(np.unique(image_pairs))
     order = np.argsort(known)
@@ -74,7 +74,7 @@ def _near_pairs(ledger: Ledger, settings: Settings, likenesses: Likenesses) -> l
     return [(int(one), int(other)) for one, other in image_pairs[near]]
 
 
-def _alike(
+def alike_pairs(
     looks: NDArray[np.int64], colours: NDArray[np.uint8], aspects: NDArray[np.float64]
 ) -> NDArray[np.int64]:
     """Return places of pairs, shape (p, 2), with similar looks, colours and shape; arrays of n, (n, 48) and n."""
