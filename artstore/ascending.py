@@ -25,6 +25,13 @@ def ascending(ids: NDArray[np.int64]) -> NDArray[np.int64]:
     return ids if np.all(ids[1:] > ids[:-1]) else np.unique(ids)
 
 
+def as_pairs(text: str | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return (ids ascending, what belongs to each) of the pairs that ``group_concat(id || ',' || number)`` made *text* of."""
+    pairs = np.fromstring(text, np.int64, sep=",").reshape(-1, 2) if text else np.empty((0, 2), np.int64)
+    order = np.argsort(pairs[:, 0])
+    return pairs[order, 0], pairs[order, 1]
+
+
 def as_ids(text: str | None) -> NDArray[np.int64]:
     """Return the ids that SQL's ``group_concat`` made *text* of, ascending.
 

@@ -281,6 +281,8 @@ class Engine:
 
     def _allowed(self, only: Filter | None) -> NDArray[np.int64] | None:
         """Return the ids that *only* lets through, ascending; None is all."""
+        if only and only.series_of is not None:
+            self._known([only.series_of])
         return self._id_sets.ids(only) if only else None
 
     def _known(self, image_ids: Sequence[int]) -> list[ImageRecord]:

@@ -223,8 +223,8 @@ def by_network(sample: Sample, weights: str) -> list[str]:
     ]
     same_pack = sample.packs[pairs[:, 0]] == sample.packs[pairs[:, 1]]
     lines = [
-        f"{len(near_copies)} of {len(sample.own)} copies look like their originals; of different art that looks alike there are "
-        f"{int(same_pack.sum())} pairs in one pack and {int((~same_pack).sum())} of two",
+        f"{len(near_copies)} of {len(sample.own)} copies look like their originals",
+        f"{int(same_pack.sum())} pairs of different art look alike in one pack, {int((~same_pack).sum())} of two",
         "",
         "| by | copies let through | distances of copies: median, 95 %, 99 % | pairs let through: one pack, two | their distances |",
         "|---|---|---|---|---|",
@@ -270,6 +270,9 @@ class Vectors:
 def main(argv: Sequence[str]) -> int:
     """Print the tables and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.likenesses", description=__doc__)
+    parser.add_argument(
+        "--generated", type=int, default=0, metavar="N", help="sprites to be mistaken for (default: 0)"
+    )
     parser.add_argument(
         "--network", action="store_true", help="also by the features of networks (TensorFlow)"
     )
