@@ -12,7 +12,7 @@ from artstore.errors import Mismatch, NotReady
 BUSY_TIMEOUT_S = 60.0
 """How long a writer waits for another: write transactions here take milliseconds."""
 
-LATEST = "m009_likenesses_groups"
+LATEST = "m010_references_by_name"
 """The last migration: a catalog that has it is opened without loading what makes migrations."""
 
 

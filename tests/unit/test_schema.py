@@ -90,6 +90,38 @@ def test_a_reader_of_an_older_catalog_changes_nothing_and_says_what_brings_it_up
     Catalog(path, read_only=True).close()
 
 
+def test_foreign_keys_of_an_older_catalog_come_to_name_their_columns_and_hold_as_before(
+    settings: Settings,
+) -> None:
+    path = an_older_catalog(settings.catalog_path)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("INSERT INTO files (url, path, name, state) VALUES ('u', 'p', 'n', 'stored')")
+        db.execute(
+            "INSERT INTO images VALUES (1, 1, 'files/p', NULL, 'h', 'PNG', 'RGBA', 1, 1, 1, NULL), "
+            "(2, 1, 'files/q', NULL, 'i', 'PNG', 'RGBA', 1, 1, 1, NULL)"
+        )
+        db.execute("INSERT INTO groups VALUES (1, 1), (2, 1)")
+    with Catalog(path) as catalog:
+        for opened in (catalog, Catalog(path, read_only=True)):
+            links = [
+                (table, *link[2:5])
+                for (table,) in rows(opened, "SELECT name FROM sqlite_master WHERE type = 'table'")
+                for link in rows(opened, f"PRAGMA foreign_key_list({table})")
+            ]
+            assert len(links) > 10
+            # Theirs and ours are called alike everywhere.
+            assert all(ours == theirs for _, _, ours, theirs in links), links
+            assert rows(opened, "PRAGMA integrity_check") == [("ok",)]
+        opened.close()
+        catalog.execute("DELETE FROM images WHERE image_id = 2")
+        assert rows(catalog, "SELECT image_id FROM groups") == [(1,)]
+        assert rows(catalog, "PRAGMA foreign_key_check") == []
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("DELETE FROM files")
+        assert db.execute("SELECT count(*) FROM groups").fetchone() == (0,)
+
+
 def test_a_reader_of_what_is_no_catalog_of_this_version_is_told_and_changes_nothing(
     settings: Settings,
 ) -> None:
