@@ -282,7 +282,7 @@ def main(argv: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         sample = taken(Path(real) / "art-sample", Path(folder), words.generated)
         talk(
-            f"{len(sample.paths)} pictures of {len(set(sample.packs.tolist()))} packs, {len(sample.own)} copies"
+            f"{len(sample.paths)} pictures of {len(set(sample.packs.tolist()) - {DRAWN})} packs, {len(sample.own)} copies"
         )
         lines = held_out(sample)
         if words.network:
