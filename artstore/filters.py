@@ -2,13 +2,13 @@
 
 Conditions on a work are put to one work at a time: a picture whose file two
 works list is let through if one of them fits all. The ids that a filter lets
-through are kept until the catalog changes.
+through are kept until the catalog changes, and a little longer where they took long to find.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
@@ -16,13 +16,20 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from artstore.ascending import as_ids
 from artstore.catalog import Catalog
 from artstore.errors import UsageError
+from artstore.kept import Kept
 from artstore.licences import find_licences
 from artstore.wordquery import match_expression
 
-KEPT = 64
-"""Sets of ids that are kept, of 8 bytes an id: at most half a gigabyte at a million pictures, mostly far less."""
+KEPT_BYTES = 64 << 20
+"""Of sets of ids, of 8 bytes an id: eight sets of a million, thousands of those that let little through."""
+
+SLOW_S = 0.05
+"""What took longer may be a little old, where a crawl or an embedder changes the catalog all the time:"""
+PATIENCE = 20
+"""so many times as old as it took, so that no more than a twentieth of the time goes into asking again."""
 
 KINDS = {
     "still": "frames = 1 AND series IS NULL",
@@ -75,6 +82,8 @@ class Filter:
     max_height_px: int | None = None
 
     def __post_init__(self) -> None:
+        # A list would do for whoever writes one, and could not be a key.
+        object.__setattr__(self, "tags", (self.tags,) if isinstance(self.tags, str) else tuple(self.tags))
         if self.licence is not None and not find_licences(self.licence):
             raise UsageError(f"no licence is named in {self.licence!r}; leave it out for all of them")
         if unknown := [kind for kind in _parts(self.kind) if kind not in KINDS]:
@@ -130,41 +139,48 @@ class Filter:
         return _all(conditions)
 
 
-def as_ids(text: str | None) -> NDArray[np.int64]:
-    """Return the ids that ``group_concat`` made *text* of, ascending.
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The ids that a filter lets through."""
 
-    As one text they come five times as fast as in rows of Python.
-    """
-    return np.sort(np.fromstring(text, np.int64, sep=",")) if text else np.empty(0, np.int64)
+    ids: NDArray[np.int64]
+    version: int
+    """Of the catalog, before it was asked."""
+    at_s: float
+    took_s: float
 
 
 class IdSets:
-    """The ids that filters let through, from a connection of its own; safe from many threads."""
+    """The ids that filters let through, from connections of its own; safe from many threads."""
 
     def __init__(self, path: Path) -> None:
         self._catalog = Catalog(path, read_only=True)
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[Condition, NDArray[np.int64]] = OrderedDict()
-        self._version = -1
+        self._asking = threading.Lock()
+        # Another one, so that whoever finds what is kept need not wait for somebody's slow question.
+        self._watch = Catalog(path, read_only=True)
+        self._watching = threading.Lock()
+        self._kept: Kept[Filter, _Found] = Kept(KEPT_BYTES)
 
     def ids(self, only: Filter) -> NDArray[np.int64] | None:
         """Return, ascending, the ids of the pictures that *only* lets through; None is all of them.
 
         The array is shared, and read-only.
         """
-        with self._lock:
-            self._forget_old()
-            found: NDArray[np.int64] | None = None
-            if (of_work := only.of_work()) is not None:
-                found = self._chosen(Condition(_OF_WORKS.format(of_work.sql), of_work.parameters))
-            if (of_image := only.of_image()) is not None:
-                chosen = self._chosen(of_image)
-                found = chosen if found is None else np.intersect1d(found, chosen, assume_unique=True)
-            return found
+        return self.let_through(only) if only else None
+
+    def let_through(self, only: Filter) -> NDArray[np.int64]:
+        """Return the same for a filter that asks for something. Raises ValueError for one that does not."""
+        found = self._known(only)
+        if found is None:
+            with self._asking:
+                # Another thread may have asked the same meanwhile.
+                found = self._known(only) or self._found(only)
+        return found.ids
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         self._catalog.close()
+        self._watch.close()
 
     def __enter__(self) -> Self:
         return self
@@ -172,26 +188,34 @@ class IdSets:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _forget_old(self) -> None:
-        # Changes with every commit of anybody else.
-        version = int(self._catalog.execute("PRAGMA data_version").fetchone()[0])
-        if version != self._version:
-            self._kept.clear()
-            self._version = version
+    def _known(self, only: Filter) -> _Found | None:
+        """Return what is kept, if it is still so, or was a short while ago."""
+        found = self._kept.get(only)
+        if found is None or found.version == self._version():
+            return found
+        is_slow = found.took_s > SLOW_S
+        return found if is_slow and time.monotonic() < found.at_s + PATIENCE * found.took_s else None
 
-    def _chosen(self, condition: Condition) -> NDArray[np.int64]:
-        if condition in self._kept:
-            self._kept.move_to_end(condition)
-            return self._kept[condition]
+    def _version(self) -> int:
+        # Changes with every commit of anybody else.
+        with self._watching:
+            return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+
+    def _found(self, only: Filter) -> _Found:
+        of_work = only.of_work()
+        of_works = of_work and Condition(_OF_WORKS.format(of_work.sql), of_work.parameters)
+        condition = _all([each for each in (of_works, only.of_image()) if each])
+        if condition is None:
+            raise ValueError("a filter that asks for nothing lets everything through")
+        version, at_s = self._version(), time.monotonic()
         (text,) = self._catalog.execute(
             f"SELECT group_concat(image_id) FROM images WHERE {condition.sql}", condition.parameters
         ).fetchone()
         ids = as_ids(text)
         ids.setflags(write=False)
-        self._kept[condition] = ids
-        if len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return ids
+        found = _Found(ids, version, at_s, time.monotonic() - at_s)
+        self._kept.keep(only, found, ids.nbytes)
+        return found
 
 
 _OF_WORKS = """

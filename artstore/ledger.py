@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from artstore.ascending import as_ids, as_pairs
 from artstore.catalog import Catalog
 from artstore.errors import Mismatch, NotReady
 from artstore.pauses import is_over
@@ -83,6 +84,13 @@ class Ledger:
 
     # Embedding.
 
+    def any(self) -> bool:
+        """Say whether anything has been embedded."""
+        found = self.catalog.execute(
+            "SELECT EXISTS (SELECT 1 FROM features WHERE embedder_id = ?)", [self.embedder.embedder_id]
+        )
+        return bool(found.fetchone()[0])
+
     def rows(self) -> int:
         """Return how many feature rows the catalog names: one more than the highest."""
         found = self.catalog.execute(
@@ -143,22 +151,30 @@ class Ledger:
 
     # Indexing.
 
-    def indexed(self, index: str) -> NDArray[np.int64]:
-        """Return the image ids that are in *index*, ascending."""
+    def any_indexed(self, index: str) -> bool:
+        """Say whether anything is in *index*."""
         found = self.catalog.execute(
-            "SELECT image_id FROM indexed JOIN indexes USING (index_id) WHERE name = ? ORDER BY image_id",
+            "SELECT EXISTS (SELECT 1 FROM indexed JOIN indexes USING (index_id) WHERE name = ?)",
             [self._index_name(index)],
         )
-        return np.fromiter((row["image_id"] for row in found), np.int64)
+        return bool(found.fetchone()[0])
+
+    def indexed(self, index: str) -> NDArray[np.int64]:
+        """Return the image ids that are in *index*, ascending."""
+        (text,) = self.catalog.execute(
+            "SELECT group_concat(image_id) FROM indexed JOIN indexes USING (index_id) WHERE name = ?",
+            [self._index_name(index)],
+        ).fetchone()
+        return as_ids(text)
 
     def feature_rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (image ids ascending, their feature rows), each of shape (n,)."""
-        found = self.catalog.execute(
-            "SELECT image_id, row FROM features WHERE embedder_id = ? ORDER BY image_id",
+        # As one text: rows of Python would take a quarter of a gigabyte for a million.
+        (text,) = self.catalog.execute(
+            "SELECT group_concat(image_id || ',' || row) FROM features WHERE embedder_id = ?",
             [self.embedder.embedder_id],
-        ).fetchall()
-        pairs = np.array([tuple(row) for row in found], np.int64).reshape(-1, 2)
-        return pairs[:, 0], pairs[:, 1]
+        ).fetchone()
+        return as_pairs(text)
 
     def rows_of(self, image_ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (ids, rows) of those of *image_ids* that have features, in no particular order."""
@@ -174,27 +190,29 @@ class Ledger:
         array = np.array(pairs, np.int64).reshape(-1, 2)
         return array[:, 0], array[:, 1]
 
-    def mark_indexed(self, index: str, image_ids: NDArray[np.int64]) -> None:
-        """Write that *image_ids* are in *index*; ids that the catalog has lost meanwhile are left out."""
+    def mark_indexed(self, index: str, image_ids: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
+        """Write that *image_ids* are in *index* with the features at *rows*.
+
+        Those that the catalog has lost meanwhile are left out, and so are those that were replaced and have other features.
+        """
         with self.catalog.transaction():
             self.catalog.execute("INSERT OR IGNORE INTO indexes VALUES (NULL, ?)", [self._index_name(index)])
         for start in range(0, len(image_ids), PAGE):
             with self.catalog.transaction():
                 self.catalog.execute_many(
                     """
-                    INSERT OR IGNORE INTO indexed
-                    SELECT index_id, image_id FROM indexes, images WHERE name = ? AND image_id = ?
+                    INSERT OR IGNORE INTO indexed SELECT index_id, image_id FROM indexes, features
+                    WHERE name = ? AND embedder_id = ? AND image_id = ? AND row = ?
                     """,
                     [
-                        (self._index_name(index), image_id)
-                        for image_id in image_ids[start : start + PAGE].tolist()
+                        (self._index_name(index), self.embedder.embedder_id, image_id, row)
+                        for image_id, row in zip(
+                            image_ids[start : start + PAGE].tolist(),
+                            rows[start : start + PAGE].tolist(),
+                            strict=True,
+                        )
                     ],
                 )
-
-    def unmark_indexed(self, index: str) -> None:
-        """Write that nothing is in *index*."""
-        with self.catalog.transaction():
-            self.catalog.execute("DELETE FROM indexes WHERE name = ?", [self._index_name(index)])
 
     def forget(self) -> None:
         """Remove all that this embedder has done: its features, its indexes and itself."""
@@ -220,12 +238,19 @@ def embedders(catalog: Catalog) -> list[EmbedderRow]:
     return [EmbedderRow(**row) for row in found]
 
 
+def known_embedder(catalog: Catalog, name: str) -> EmbedderRow | None:
+    """Return the embedder called *name*, or None if it has done nothing here; cheap enough for each question."""
+    row = catalog.execute(
+        "SELECT embedder_id, name, dim, fingerprint FROM embedders WHERE name = ?", [name]
+    ).fetchone()
+    return EmbedderRow(**row) if row else None
+
+
 def find_embedder(catalog: Catalog, name: str) -> EmbedderRow:
     """Return the embedder called *name*. Raises :class:`~artstore.errors.NotReady` naming those there are."""
+    if embedder := known_embedder(catalog, name):
+        return embedder
     known = embedders(catalog)
-    for embedder in known:
-        if embedder.name == name:
-            return embedder
     others = f" (there are features of {', '.join(e.name for e in known)})" if known else ""
     raise NotReady(
         f"nothing has been embedded by {name} yet{others}; run `python -m embedder --embedder {name}`"

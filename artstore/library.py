@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artstore.catalog import Catalog
-from artstore.filters import Condition, Filter, as_ids
+from artstore.filters import Condition, Filter
 from artstore.models import Licence
 from artstore.wordquery import match_expression
 
@@ -113,25 +113,11 @@ class Library:
             records.append(ImageRecord(**facts, licences=licences, collaborators=collaborators))
         return records
 
-    def ids_with_words(self, text: str) -> NDArray[np.int64]:
-        """Return, ascending, the ids of the pictures whose title, tags, author and names hold all words of *text*.
-
-        :mod:`artstore.wordquery` says how they are written. Raises :class:`~artstore.errors.UsageError`
-        if *text* only names what must not be there.
-        """
-        expression = match_expression(text)
-        if expression is None:
-            return np.empty(0, np.int64)
-        return as_ids(
-            self.catalog.execute(
-                "SELECT group_concat(rowid) AS ids FROM words WHERE words MATCH ?", [expression]
-            ).fetchone()["ids"]
-        )
-
     def find_words(self, text: str, top: int, among: NDArray[np.int64] | None = None) -> list[int]:
         """Return the ids of the *top* pictures with these words, best first; only *among* some, not very many, ids.
 
-        Raises as :meth:`ids_with_words` does.
+        :mod:`artstore.wordquery` says how they are written. Raises :class:`~artstore.errors.UsageError`
+        if *text* only names what must not be there.
         """
         expression = match_expression(text)
         if expression is None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from artstore.catalog import Catalog
 from artstore.ledger import PAGE
+from artstore.pauses import is_over
 
 COLOUR_BYTES = 48
 """Of 4 x 4 x RGB."""
@@ -43,6 +44,8 @@ class Unmarked:
 
     pixel_hash: str
     path: str
+    size_px: int
+    """Width by height, of a frame."""
 
 
 class Likenesses:
@@ -52,23 +55,33 @@ class Likenesses:
         self.catalog = catalog
 
     def waiting(self, embedder_id: int) -> list[Unmarked]:
-        """Return the embedded pictures, one of each set of identical ones, that have no likeness yet."""
+        """Return the embedded pictures, one of each set of identical ones, that have no likeness yet.
+
+        Those that failed before come last, and not before they have been left alone for long enough.
+        """
         found = self.catalog.execute(
             """
-            SELECT pixel_hash, min(path) AS path FROM images JOIN features USING (image_id)
-            WHERE embedder_id = ? AND pixel_hash NOT IN (SELECT pixel_hash FROM likenesses) GROUP BY pixel_hash
+            SELECT pixel_hash, min(path) AS path, width_px * height_px AS size_px,
+                coalesce(max(times), 0) AS times, max(last_at) AS last_at
+            FROM images JOIN features USING (image_id)
+            LEFT JOIN failures ON stage = 'compare' AND subject = images.path
+            WHERE embedder_id = ? AND pixel_hash NOT IN (SELECT pixel_hash FROM likenesses)
+            GROUP BY pixel_hash ORDER BY times > 0, path
             """,
             [embedder_id],
         )
-        return [Unmarked(**row) for row in found]
+        return [
+            Unmarked(row["pixel_hash"], row["path"], row["size_px"])
+            for row in found
+            if not row["times"] or is_over(row["times"], row["last_at"])
+        ]
 
     def record(self, found: Iterable[tuple[str, Likeness]]) -> None:
-        """Write the likeness of each pixel hash, in one transaction."""
-        with self.catalog.transaction():
-            self.catalog.execute_many(
-                "INSERT OR REPLACE INTO likenesses VALUES (?, ?, ?, ?, ?, ?)",
-                [(pixels, it.art, it.pattern, it.look, it.colours, it.aspect) for pixels, it in found],
-            )
+        """Write the likeness of each pixel hash. Call inside a transaction."""
+        self.catalog.execute_many(
+            "INSERT OR REPLACE INTO likenesses VALUES (?, ?, ?, ?, ?, ?)",
+            [(pixels, it.art, it.pattern, it.look, it.colours, it.aspect) for pixels, it in found],
+        )
 
     def any(self) -> bool:
         """Say whether there is any."""

@@ -6,9 +6,15 @@ here, never an edit of one that has been released.
 
 from __future__ import annotations
 
+import logging
+import re
+
 from sqlite_utils import Database, Migrations
+from sqlite_utils.utils import OperationalError
 
 from artstore import names
+
+logger = logging.getLogger(__name__)
 
 migrations = Migrations("artstore")
 
@@ -248,6 +254,31 @@ def m009_likenesses_groups(db: Database) -> None:
         CREATE INDEX groups_by_group ON groups (group_id)
         """,
     )
+
+
+@migrations()
+def m010_references_by_name(db: Database) -> None:
+    """Foreign keys name the column that they lead to: Datasette shows no table in which one does not.
+
+    What they say stays the same, so only the text of the tables is changed, as
+    https://www.sqlite.org/lang_altertable.html#otheralter has it, and nothing is copied.
+    """
+    keys = {name: db[name].pks[0] for name in db.table_names()}
+    try:
+        db.execute("PRAGMA writable_schema = ON")
+        for name, sql in db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall():
+            named = re.sub(r"REFERENCES (\w+)(?!\w| *\()", lambda at: f"{at[0]} ({keys[at[1]]})", sql)
+            if named != sql:
+                db.execute(
+                    "UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = ?", [named, name]
+                )
+        (version,) = db.execute("PRAGMA schema_version").fetchone()
+        db.execute(f"PRAGMA schema_version = {version + 1}")
+    except OperationalError:
+        # A SQLite that does not allow it, as Apple's: then Datasette does not show these tables.
+        logger.info("foreign keys stay as they are: this SQLite does not allow to change them")
+    finally:
+        db.execute("PRAGMA writable_schema = OFF")
 
 
 def _execute(db: Database, script: str) -> None:

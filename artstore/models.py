@@ -26,6 +26,7 @@ class Stage(StrEnum):
     UNPACK = "unpack"
     PICTURE = "picture"
     EMBED = "embed"
+    COMPARE = "compare"
 
 
 class FileState(StrEnum):

@@ -75,7 +75,8 @@ class Settings:
         "Where vectors are searched: hnsw:, faiss: or exact:; hnsw:128 holds so many numbers of each.",
     )
     decode_threads: int = _setting(
-        2, "Processes that look for pictures while crawling, and threads that prepare pictures for a GPU."
+        2,
+        "Processes that look for pictures while crawling, and that compare pictures, and threads that prepare pictures for a GPU.",
     )
     max_picture_px: int = _setting(100_000_000, "Pictures of more pixels are not decoded.")
     max_archive_bytes: int = _setting(4096 * MIB, "Unpacked bytes of one archive, counted while reading.")

@@ -21,8 +21,9 @@ from artstore.settings import Settings
 from artstore.vectors import index_kind
 from embedder.checking import check_index
 from embedder.drain import drain, known_ledger, open_ledger, waiting_pictures
-from embedder.grouping import mark_likenesses, update_groups, waiting_likenesses
+from embedder.grouping import update_groups
 from embedder.indexing import index_claimed, update_index
+from embedder.marking import mark_likenesses, waiting_likenesses
 from embedder.precision import PRECISIONS
 from embedder.registry import as_made, check
 from embedder.workers import open_embedding
@@ -165,7 +166,7 @@ def _embed(catalog: Catalog, settings: Settings, words: argparse.Namespace) -> i
                     failed += step.failed
                     bar.update(step.embedded + step.failed)
     _index(ledger, settings, rebuild=words.rebuild_index)
-    _group(ledger, settings, words.limit)
+    failed += _group(ledger, settings, words.limit)
     talk(f"{embedded} pictures embedded by {settings.embedder}, {failed} failures{_hint(failed)}")
     return 0
 
@@ -193,12 +194,16 @@ def _index(ledger: Ledger, settings: Settings, *, rebuild: bool) -> None:
         bar.close()
 
 
-def _group(ledger: Ledger, settings: Settings, limit: int | None) -> None:
+def _group(ledger: Ledger, settings: Settings, limit: int | None) -> int:
+    """Compare the pictures with each other, and return how many could not be."""
     waiting = waiting_likenesses(ledger, limit)
+    failed = 0
     with progress(len(waiting), "compare", "picture") as bar:
-        for done in mark_likenesses(ledger, waiting, settings):
-            bar.update(done)
+        for marked in mark_likenesses(ledger, waiting, settings):
+            failed += marked.failed
+            bar.update(sum(marked))
     update_groups(ledger, settings)
+    return failed
 
 
 def _print_status(catalog: Catalog) -> int:

@@ -2,31 +2,25 @@
 
     n pictures of different art    p pairs
 
-The marks of :mod:`embedder.likeness` are looked for once for each picture; the
-groups are then made of what the catalog knows, and only changes are written.
-Both may be stopped, or killed, at any time.
+The groups are made of what the catalog knows, the marks of :mod:`embedder.likeness`
+among it, and only changes are written. That may be stopped, or killed, at any time.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
-from artstore.errors import PictureError
 from artstore.features import FeatureReader, unit
 from artstore.ledger import Ledger
-from artstore.likenesses import Groups, Likeness, Likenesses, Unmarked
+from artstore.likenesses import Groups, Likenesses
 from artstore.settings import Settings
-from embedder.likeness import bits_apart, likeness_of
-
-logger = logging.getLogger(__name__)
+from embedder.likeness import bits_apart
 
 BATCH = 256
-"""Likenesses written in one transaction; pairs compared at once."""
+"""Pairs whose features are compared at once."""
 
 # On 497 pictures of 15 packs: of some 96,000 pairs of different art 21 are within the first three, most of them frames or
 # tiles of one pack, and of copies that were scaled smoothly or saved as JPEG 58 % are. With colours up to 6 apart it were
@@ -48,33 +42,6 @@ NEIGHBOURS = 64
 """Compared in a quarter that very many share."""
 
 
-def waiting_likenesses(ledger: Ledger, limit: int | None = None) -> list[Unmarked]:
-    """Return the pictures whose likeness is to be looked for, at most *limit*."""
-    return Likenesses(ledger.catalog).waiting(ledger.embedder.embedder_id)[:limit]
-
-
-def mark_likenesses(ledger: Ledger, pictures: Iterable[Unmarked], settings: Settings) -> Iterator[int]:
-    """Look for the likeness of each of *pictures*, yielding how many were done after each batch.
-
-    A picture that cannot be read any more is passed over, and waits for the next time.
-    """
-    waiting = list(pictures)
-
-    def look(picture: Unmarked) -> tuple[str, Likeness] | None:
-        try:
-            found = likeness_of(settings.data_dir / picture.path, settings.max_picture_px)
-        except PictureError as error:
-            logger.warning("not compared with others: %s (%s)", picture.path, error.reason)
-            return None
-        return picture.pixel_hash, found
-
-    with ThreadPoolExecutor(settings.decode_threads) as threads:
-        for start in range(0, len(waiting), BATCH):
-            batch = waiting[start : start + BATCH]
-            Likenesses(ledger.catalog).record(filter(None, threads.map(look, batch)))
-            yield len(batch)
-
-
 def update_groups(ledger: Ledger, settings: Settings) -> int:
     """Make the groups anew from what is known, and return for how many pictures they changed."""
     likenesses = Likenesses(ledger.catalog)
@@ -88,7 +55,7 @@ def update_groups(ledger: Ledger, settings: Settings) -> int:
 def _near_pairs(ledger: Ledger, settings: Settings, likenesses: Likenesses) -> list[tuple[int, int]]:
     """Return pairs of image ids that look alike and whose features are near, the nearest first."""
     ids, looks, colours, aspects = likenesses.looks()
-    pairs = _alike(looks, colours, aspects)
+    pairs = alike_pairs(looks, colours, aspects)
     image_pairs = ids[pairs]
     known, rows = ledger.rows_of(np.unique(image_pairs))
     order = np.argsort(known)
@@ -107,7 +74,7 @@ def _near_pairs(ledger: Ledger, settings: Settings, likenesses: Likenesses) -> l
     return [(int(one), int(other)) for one, other in image_pairs[near]]
 
 
-def _alike(
+def alike_pairs(
     looks: NDArray[np.int64], colours: NDArray[np.uint8], aspects: NDArray[np.float64]
 ) -> NDArray[np.int64]:
     """Return places of pairs, shape (p, 2), with similar looks, colours and shape; arrays of n, (n, 48) and n."""

@@ -119,6 +119,4 @@ def _updated(ledger: Ledger, settings: Settings, *, rebuild: bool) -> Iterator[t
         done += len(ids)
         yield done, len(work.add)
     work.index.save()
-    if work.anew:
-        ledger.unmark_indexed(kind)
-    ledger.mark_indexed(kind, work.add)
+    ledger.mark_indexed(kind, work.add, work.rows)

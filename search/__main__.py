@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
         hits = _hits(engine, words)
         by_looks = words.question in {"image", "like", "mix"}
         if by_looks and not embedder and engine.embedder_name != settings.embedder:
-            talk(f"search: by {engine.embedder_name}; nothing has been embedded by {settings.embedder}")
+            talk(f"search: by {engine.embedder_name}; nothing is indexed by {settings.embedder}")
     if hits.hidden:
         talk(f"search: the filter hides {hits.hidden:,} more pictures")
     if not hits:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from artstore.ascending import members
 from artstore.ledger import PAGE
 from artstore.likenesses import Groups
 
@@ -25,18 +26,17 @@ def first_of_each(ranked: Sequence[int], groups: Groups) -> Iterator[int]:
                 seen.add(group_id)
 
 
-def count_more(shown: Sequence[int], answers: NDArray[np.int64], groups: Groups) -> dict[int, int]:
-    """Return, for those of the image ids *shown* that are in a group, how many others of it are among *answers*.
+def count_more(
+    shown: Sequence[int], answers: NDArray[np.int64], leave_out: Collection[int], groups: Groups
+) -> dict[int, int]:
+    """Return, for those of the image ids *shown* that are in a group, how many others of it are answers.
 
-    *answers* are ascending, and hold *shown*.
+    *answers* are ascending, and hold *shown*; those in *leave_out* are none.
     """
     group_of = groups.of(shown)
-    members = groups.members(list(set(group_of.values())))
-    counts = {group: _count_among(np.array(ids, np.int64), answers) for group, ids in members.items()}
+    counts = {
+        group: np.count_nonzero(members(np.array([one for one in ids if one not in leave_out]), answers))
+        for group, ids in groups.members(list(set(group_of.values()))).items()
+    }
     # What is shown is an answer itself.
-    return {image_id: counts[group] - 1 for image_id, group in group_of.items()}
-
-
-def _count_among(ids: NDArray[np.int64], ascending: NDArray[np.int64]) -> int:
-    places = np.minimum(np.searchsorted(ascending, ids), len(ascending) - 1)
-    return int(np.count_nonzero(ascending[places] == ids))
+    return {image_id: int(counts[group]) - 1 for image_id, group in group_of.items()}

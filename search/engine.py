@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from artstore.ascending import common, members
 from artstore.catalog import Catalog
 from artstore.catalogs import Catalogs
 from artstore.errors import NotReady, UsageError
@@ -18,6 +19,7 @@ from artstore.ledger import PAGE
 from artstore.library import ImageRecord, Library, Listed
 from artstore.likenesses import Groups, Likenesses
 from artstore.settings import Settings
+from artstore.wordquery import match_expression
 from embedder.likeness import likeness_of
 from search.collapse import count_more, first_of_each
 from search.credits import Credits, credits_of
@@ -25,6 +27,7 @@ from search.hits import Hit, Hits
 from search.looks import FeatureRows, Looks, picture_asked
 from search.mixing import Box, Part, mixed
 from search.provenance import SURE_OF_RECOLOUR, Evidence, Match, Provenance, alike, origins_of
+from search.sight import Sight
 
 MIN_CANDIDATES = 200
 """Compared exactly for each question: with reduced vectors 200 held 0.999 of the true ten in our trials."""
@@ -37,11 +40,13 @@ class Engine:
     """Answers questions about one data folder; reads only. May be asked from many threads at once.
 
     Opening is quick: the index is loaded with the first question about looks,
-    a network with the first question that brings a picture.
+    a network with the first question that brings a picture. What an embedder
+    adds later is found without opening anew: a newer index is loaded beside the
+    one that is held, which answers until then.
     """
 
     def __init__(self, settings: Settings, *, embedder: str | None = None) -> None:
-        """Ask *embedder*'s vectors; None is the settings' if it has any, else the embedder with most.
+        """Ask *embedder*'s vectors; None is the settings' if it is indexed, else the indexed embedder with most.
 
         Raises :class:`~artstore.errors.NotReady` if nothing was collected yet.
         """
@@ -57,6 +62,7 @@ class Engine:
 
     def close(self) -> None:
         """Close the catalog; no thread may be asking any more."""
+        self._looks.close()
         self._catalogs.close()
         self._id_sets.close()
 
@@ -117,8 +123,10 @@ class Engine:
             raise UsageError("say what the pictures have to be like, not only what they must not be like")
         asked = [part.picture for part in parts if isinstance(part.picture, int)]
         self._known(asked)
-        question = mixed([self._vector(part) for part in parts], [part.weight for part in parts])
-        return self._nearest(question, top, only, leave_out=asked, expand=expand)
+        # One for all of the question: a newer index may come, or another embedder, at any time.
+        sight = self._looks.sight()
+        question = mixed([self._vector(part, sight) for part in parts], [part.weight for part in parts])
+        return self._nearest(question, sight, top, only, leave_out=asked, expand=expand)
 
     def words(self, text: str, *, top: int = 10, only: Filter | None = None, expand: bool = False) -> Hits:
         """Return the *top* pictures whose title, tags, author and names hold all words of *text*, best first.
@@ -127,16 +135,18 @@ class Engine:
         if *text* only names what must not be there.
         """
         _check_top(top)
-        ids = self._library.ids_with_words(text)
+        if match_expression(text) is None:
+            return Hits()
+        ids = self._id_sets.let_through(Filter(words=text))
         allowed = self._allowed(only)
-        fitting = ids if allowed is None else ids[np.isin(ids, allowed)]
+        fitting = ids if allowed is None else common(ids, allowed)
         # Few are ranked for themselves; else it is quicker to pass over those that do not fit.
         among = fitting if len(fitting) <= MOST_RANKED else None
         count = max(MIN_CANDIDATES, 2 * top)
         while True:
             ranked = np.array(self._library.find_words(text, min(count, len(ids)), among), np.int64)
-            fits = ranked[np.isin(ranked, fitting)].tolist()
-            hits = self._shown(fits, {}, top, only, None if expand else fitting)
+            fits = ranked[members(ranked, fitting)].tolist()
+            hits = self._shown(fits, {}, top, only, more_among=None if expand else (fitting, ()))
             if len(hits) >= top or count >= len(ids):
                 return Hits(hits, hidden=len(ids) - len(fitting))
             count *= 8
@@ -208,18 +218,19 @@ class Engine:
     def _groups(self) -> Groups:
         return Groups(self._catalog)
 
-    def _vector(self, part: Part) -> NDArray[np.float32]:
+    def _vector(self, part: Part, sight: Sight) -> NDArray[np.float32]:
         """Return the unit vector of *part*, shape (1, d)."""
         if isinstance(part.picture, Path):
-            return self._looks.vector_from(part.picture, part.box)
+            return self._looks.vector_from(sight, part.picture, part.box)
         if part.box is None:
-            return self._looks.vector_of(part.picture)
+            return sight.vector_of(part.picture)
         (record,) = self._records([part.picture])
-        return self._looks.vector_from(self._settings.data_dir / record.path, part.box)
+        return self._looks.vector_from(sight, self._settings.data_dir / record.path, part.box)
 
     def _nearest(
         self,
         question: NDArray[np.float32],
+        sight: Sight,
         top: int,
         only: Filter | None,
         *,
@@ -227,20 +238,23 @@ class Engine:
         expand: bool,
     ) -> Hits:
         """Return the hits for *question*, shape (1, d)."""
-        everything = self._looks.ids()
-        everything = everything[~np.isin(everything, leave_out)]
-        allowed = self._allowed(only)
-        answers = everything if allowed is None else everything[np.isin(everything, allowed)]
+        answers = sight.within(self._allowed(only))
+        asked = np.array(leave_out, np.int64)
+        could = len(sight.ids) - np.count_nonzero(members(asked, sight.ids))
+        can = len(answers) - np.count_nonzero(members(asked, answers))
+        if can == 0:
+            return Hits(hidden=int(could))
         count = max(MIN_CANDIDATES, 2 * top)
         while True:
-            wanted = min(count + len(leave_out), len(everything) + len(leave_out))
-            ids, distances = self._looks.candidates(question, wanted, allowed)
+            wanted = min(count, can) + len(leave_out)
+            ids, distances, are_all = sight.candidates(question, wanted, answers if only else None)
             by_id = dict(zip(ids.tolist(), distances.tolist(), strict=True))
             ranked = [image_id for image_id in by_id if image_id not in leave_out]
-            hits = self._shown(ranked, by_id, top, only, None if expand else answers)
+            more_among = None if expand else (answers, leave_out)
+            hits = self._shown(ranked, by_id, top, only, more_among=more_among)
             # One group may fill all candidates: then more are wanted.
-            if len(hits) >= top or len(by_id) < wanted or count >= len(answers):
-                return Hits(hits, hidden=len(everything) - len(answers))
+            if len(hits) >= top or are_all or count >= can:
+                return Hits(hits, hidden=int(could - can))
             count *= 4
 
     def _shown(
@@ -249,13 +263,17 @@ class Engine:
         distances: Mapping[int, float],
         top: int,
         only: Filter | None,
-        answers: NDArray[np.int64] | None,
+        *,
+        more_among: tuple[NDArray[np.int64], Sequence[int]] | None,
     ) -> list[Hit]:
-        """Return the first *top* of *ranked*; if *answers*, all that could be shown, ascending, is given, one for each group."""
+        """Return the first *top* of *ranked*, or, with *more_among*, the first of each group, and for how many more it stands.
+
+        *more_among* is all that could be shown, ascending, and what of it is none.
+        """
         shown, more = list(ranked[:top]), {}
-        if answers is not None:
+        if more_among is not None:
             shown = list(islice(first_of_each(ranked, self._groups), min(top, len(ranked))))
-            more = count_more(shown, answers, self._groups)
+            more = count_more(shown, *more_among, self._groups)
         return [
             Hit.of(record, distances.get(record.image_id), more.get(record.image_id, 0))
             for record in self._records(shown, only)
@@ -263,6 +281,8 @@ class Engine:
 
     def _allowed(self, only: Filter | None) -> NDArray[np.int64] | None:
         """Return the ids that *only* lets through, ascending; None is all."""
+        if only and only.series_of is not None:
+            self._known([only.series_of])
         return self._id_sets.ids(only) if only else None
 
     def _known(self, image_ids: Sequence[int]) -> list[ImageRecord]:

@@ -1,9 +1,7 @@
-"""One embedder's vectors: from a picture to its vector, from a vector to the pictures nearest to it.
+"""From a question to what it is asked of: the newest index, and the network that made its vectors.
 
-    m candidates    d = the embedder's dimension
-
-The vector index names candidates, whose full feature vectors are then read from
-disk and compared exactly.
+An embedder may be at work meanwhile: each question looks, in microseconds, whether there is a
+newer index. It is then loaded beside, and the one that is held answers until it is there.
 """
 
 from __future__ import annotations
@@ -13,46 +11,29 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from artstore.catalogs import Catalogs
-from artstore.errors import NotReady, PictureError, UsageError
+from artstore.errors import NotReady, OgaError, PictureError, UsageError
 from artstore.features import FeatureReader, unit
-from artstore.ledger import EmbedderRow, Ledger, embedders, find_embedder
+from artstore.ledger import EmbedderRow, Ledger, embedders, find_embedder, known_embedder
 from artstore.settings import Settings
-from artstore.vectors import NOBODY, VectorIndex, index_kind, open_index
+from artstore.vectors import Stamp, index_kind, open_index, saved_stamp
 from embedder.protocol import Embedder
 from embedder.registry import as_made, fingerprint, open_embedder
 from search.mixing import Box, cut_out
+from search.sight import Sight
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 PART_ROWS = 2_000
 """Vectors read at once for an export: 32 MB of float32 at 4096 dimensions."""
 
-
-class loaded_once(cached_property[T]):  # noqa: N801 - used as cached_property is
-    """A property that one thread makes while the others wait for it."""
-
-    @overload
-    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
-
-    @overload
-    def __get__(self, instance: object, owner: type[Any] | None = None) -> T: ...
-
-    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Self | T:
-        if instance is None:
-            return self
-        with instance._loading:  # noqa: SLF001 - only Looks has such properties
-            made: T = super().__get__(instance, owner)
-            return made
+State = tuple[EmbedderRow, Stamp | None]
+"""An embedder, and its index on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,44 +52,61 @@ class Looks:
     """The vectors of one embedder, and its network; each is loaded when it is first needed. Safe in many threads."""
 
     def __init__(self, settings: Settings, catalogs: Catalogs, wanted: str | None) -> None:
-        """Ask *wanted*'s vectors; None is the settings' embedder if it has any, else the one with most."""
+        """Ask *wanted*'s vectors; None is the settings' embedder if it is indexed, else the indexed one with most."""
         self._settings = settings
         self._catalogs = catalogs
         self._wanted = wanted
-        # Re-entrant: what is loaded asks for what it needs.
-        self._loading = threading.RLock()
+        self._sight: Sight | None = None
+        self._failed: State | None = None
+        # Held by the one thread that loads an index; it may be let go by another than took it.
+        self._loading = threading.Lock()
+        self._network: tuple[EmbedderRow, Embedder] | None = None
+        self._opening = threading.Lock()
         self._computing = threading.Lock()
 
-    @loaded_once
+    @property
     def name(self) -> str:
         """The embedder whose vectors are asked."""
         if self._wanted:
             return self._wanted
+        preferred, held = self._settings.embedder, self._sight
         catalog = self._catalogs.mine()
+        if self._is_indexed(preferred):
+            return preferred
+        if held and (held.row.name == preferred or known_embedder(catalog, held.row.name) == held.row):
+            return held.row.name
         # One that was stopped before its first batch is known too, but has nothing to ask.
-        known = [row.name for row in embedders(catalog) if Ledger(catalog, row).rows()]
-        if not known or self._settings.embedder in known:
-            return self._settings.embedder
-        logger.info("nothing has been embedded by %s; searching with %s", self._settings.embedder, known[0])
-        return known[0]
+        known = [row.name for row in embedders(catalog) if Ledger(catalog, row).any()]
+        indexed = [name for name in known if self._is_indexed(name)]
+        return next((name for name in (*indexed, preferred, *known) if name in known), preferred)
 
-    def vector_of(self, image_id: int) -> NDArray[np.float32]:
-        """Return the vector of a picture, shape (1, d). Raises :class:`~artstore.errors.NotReady` if it has none."""
-        _, rows = self._ledger.rows_of(np.array([image_id], np.int64))
-        if rows.size == 0:
-            raise NotReady(f"picture {image_id} has not been embedded yet; run {self.command()}")
-        return unit(self._features.read(rows))
+    def sight(self) -> Sight:
+        """Return what is to be asked now: the newest index, or, while that is being loaded, the one before.
 
-    def vector_from(self, source: Path, box: Box | None = None) -> NDArray[np.float32]:
-        """Return the vector of the picture at *source*, or of its region *box*, shape (1, d).
+        Raises :class:`~artstore.errors.NotReady` if there is none at all, and
+        :class:`~artstore.errors.Mismatch` if it is damaged and there was none before.
+        """
+        row = find_embedder(self._catalogs.mine(), self.name)
+        state = row, saved_stamp(self._settings.index, self._settings.index_path(row.name))
+        held = self._sight
+        if held is None or not self._is_there(held.row):
+            with self._loading:
+                # Another thread may have done it meanwhile.
+                if self._sight is None or (self._sight.row, self._sight.stamp) != state:
+                    self._sight = self._loaded(*state)
+                return self._sight
+        is_new = state not in {(held.row, held.stamp), self._failed} and state[1] is not None
+        if is_new and self._loading.acquire(blocking=False):
+            threading.Thread(target=self._renew, args=state, name="newer index").start()
+        return held
 
-        Raises :class:`~artstore.errors.UsageError` if it is no picture, or has no such region, and
-        :class:`~artstore.errors.NotReady` if there is nothing to compare it with.
+    def vector_from(self, sight: Sight, source: Path, box: Box | None = None) -> NDArray[np.float32]:
+        """Return the vector of the picture at *source*, or of its region *box*, shape (1, d), to ask *sight* with.
+
+        Raises :class:`~artstore.errors.UsageError` if it is no picture, or has no such region.
         """
         with picture_asked(source) as path:
-            # Before the network is loaded: whether there is anything to compare with.
-            self._row.check(fingerprint(self._network_settings))
-            embedder = self._embedder
+            embedder = self._embedder(sight.row)
             if box is None:
                 prepared = embedder.prepare(path)
             else:
@@ -120,38 +118,23 @@ class Looks:
             raise UsageError(f"the network has no answer for {source}: nothing to compare")
         return vector
 
-    def ids(self) -> NDArray[np.int64]:
-        """Return all that can be found, ascending. Raises :class:`~artstore.errors.NotReady` if that is nothing."""
-        return self._index.ids()
-
     def all_features(self) -> FeatureRows:
         """Return all vectors. Raises :class:`~artstore.errors.NotReady` if there are none."""
-        ids, rows = self._ledger.feature_rows()
+        row = find_embedder(self._catalogs.mine(), self.name)
+        ids, rows = Ledger(self._catalogs.mine(), row).feature_rows()
+        reader = self._reader(row)
 
         def parts() -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
             for start in range(0, len(ids), PART_ROWS):
                 part = slice(start, start + PART_ROWS)
-                yield ids[part], unit(self._features.read(rows[part]))
+                yield ids[part], unit(reader.read(rows[part]))
 
-        return FeatureRows(ids, self._row.dim, parts)
+        return FeatureRows(ids, row.dim, parts)
 
     @property
     def index_name(self) -> str:
         """The index that is asked, as the catalog names it."""
         return f"{index_kind(self._settings.index)}:{self.name}"
-
-    def candidates(
-        self, question: NDArray[np.float32], count: int, allowed: NDArray[np.int64] | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the ids, shape (m,), and exact distances of the *count* nearest to *question*, shape (1, d).
-
-        Only those among *allowed* (None: all), the nearest first; m is less than *count* where there are no more.
-        """
-        found = self._index.query(question, count, allowed).ids[0]
-        ids, rows = self._ledger.rows_of(found[found != NOBODY])
-        distances = self._features.distances(question[0], rows)
-        order = np.lexsort((ids, distances))
-        return ids[order], distances[order]
 
     def command(self) -> str:
         """Return the command that makes ready what is missing, with its data folder and index."""
@@ -163,33 +146,49 @@ class Looks:
             words.append(f"--index {self._settings.index}")
         return f"`{' '.join(words)}`"
 
-    @property
-    def _ledger(self) -> Ledger:
-        return Ledger(self._catalogs.mine(), self._row)
+    def close(self) -> None:
+        """Wait for what is being loaded."""
+        with self._loading:
+            self._sight = None
 
-    @loaded_once
-    def _row(self) -> EmbedderRow:
-        return find_embedder(self._catalogs.mine(), self.name)
-
-    @loaded_once
-    def _embedder(self) -> Embedder:
-        return open_embedder(self._network_settings)
-
-    @property
-    def _network_settings(self) -> Settings:
-        return as_made(self._settings.override(embedder=self.name), self._row.fingerprint)
-
-    @loaded_once
-    def _features(self) -> FeatureReader:
-        return FeatureReader(self._settings.features_dir(self._row.name), self._row.dim)
-
-    @loaded_once
-    def _index(self) -> VectorIndex:
-        row = self._row
-        index = open_index(self._settings.index, self._settings.index_path(row.name), row.dim, row.name)
-        if len(index) == 0:
+    def _loaded(self, row: EmbedderRow, stamp: Stamp | None) -> Sight:
+        path = self._settings.index_path(row.name)
+        index = open_index(self._settings.index, path, row.dim, row.name)
+        ids = index.ids()
+        if ids.size == 0:
             raise NotReady(f"the index {self._settings.index}{row.name} is empty; run {self.command()}")
-        return index
+        return Sight(row, stamp, index, ids, self._reader(row), self._catalogs, self.command())
+
+    def _renew(self, row: EmbedderRow, stamp: Stamp | None) -> None:
+        """Load the newer index; if it cannot be, the old one stays, until there is a newer one still."""
+        try:
+            self._sight = self._loaded(row, stamp)
+        except (OgaError, OSError, MemoryError) as error:
+            self._failed = row, stamp
+            logger.warning("a newer index was not loaded, the one before answers: %s", error)
+        finally:
+            self._loading.release()
+
+    def _is_there(self, row: EmbedderRow) -> bool:
+        return known_embedder(self._catalogs.mine(), row.name) == row
+
+    def _is_indexed(self, name: str) -> bool:
+        catalog = self._catalogs.mine()
+        row = known_embedder(catalog, name)
+        return row is not None and Ledger(catalog, row).any_indexed(index_kind(self._settings.index))
+
+    def _reader(self, row: EmbedderRow) -> FeatureReader:
+        return FeatureReader(self._settings.features_dir(row.name), row.dim)
+
+    def _embedder(self, row: EmbedderRow) -> Embedder:
+        """Return the network that made *row*'s features. Raises :class:`~artstore.errors.Mismatch` for other weights."""
+        with self._opening:
+            if self._network is None or self._network[0] != row:
+                settings = as_made(self._settings.override(embedder=row.name), row.fingerprint)
+                # Before it is loaded, which may take seconds.
+                row.check(fingerprint(settings))
+                self._network = row, open_embedder(settings)
+            return self._network[1]
 
 
 @contextmanager

@@ -24,8 +24,9 @@ from artstore.settings import Settings
 from artstore.unpack import find_images
 from embedder.batches import Here
 from embedder.drain import drain, open_ledger, waiting_pictures
-from embedder.grouping import mark_likenesses, update_groups, waiting_likenesses
+from embedder.grouping import update_groups
 from embedder.indexing import update_index
+from embedder.marking import mark_likenesses, waiting_likenesses
 from tests.replica.art import Artist
 
 if TYPE_CHECKING:

@@ -20,7 +20,10 @@ from artstore.vectors.place import Place
 from artstore.vectors.protocol import NOBODY, Neighbours, VectorIndex
 from artstore.vectors.rabitq import CODED_NUMBERS, RabitqIndex
 
-__all__ = ["NOBODY", "Neighbours", "VectorIndex", "index_kind", "open_index"]
+__all__ = ["NOBODY", "Neighbours", "Stamp", "VectorIndex", "index_kind", "open_index", "saved_stamp"]
+
+Stamp = tuple[int, int, int]
+"""Of a file: its number on the disk, its size in bytes, when it was written in nanoseconds."""
 
 # What each scheme opens, and how many numbers of a vector it holds unless the URI says; 0: always all.
 _KINDS: dict[str, tuple[Any, int]] = {
@@ -65,3 +68,15 @@ def open_index(uri: str, path: Path, dim: int, embedder: str, *, fresh: bool = F
     place = Place(path, dim, embedder, uri, int(numbers) if numbers else usual)
     index: VectorIndex = opened(place, fresh=fresh)
     return index
+
+
+def saved_stamp(uri: str, path: Path) -> Stamp | None:
+    """Return what is another after each save of the index that *uri* chooses at *path*; None if none was saved.
+
+    Microseconds: it may be asked for before each question.
+    """
+    try:
+        state = path.with_name(path.name + _KINDS[index_kind(uri)][0].SUFFIX).stat()
+    except FileNotFoundError:
+        return None
+    return state.st_ino, state.st_size, state.st_mtime_ns

@@ -23,10 +23,13 @@ _DAMAGES = (OSError, ValueError, LookupError, EOFError, RuntimeError, BadZipFile
 class ExactIndex:
     """All vectors in memory, as one matrix. Saved as one ``.exact.npz``."""
 
+    SUFFIX = ".exact.npz"
+    """Of the file that is replaced by each save."""
+
     def __init__(self, place: Place, *, fresh: bool) -> None:
         self.dim = place.dim
         self._place = place
-        self._path = place.stem.with_name(place.stem.name + ".exact.npz")
+        self._path = place.stem.with_name(place.stem.name + self.SUFFIX)
         # Replaced, never changed in place: a thread that is asking keeps the pair it took.
         self._held: tuple[NDArray[np.int64], NDArray[np.float32]] = self._empty() if fresh else self._loaded()
 

@@ -51,18 +51,3 @@ class GraphFile:
     def read(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of *ids*, each of which has to be among :attr:`ids`."""
         return np.asarray(self._vectors[self._order[np.searchsorted(self.ids, ids)]])
-
-
-def members(ids: NDArray[np.int64], held: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Say of each of *ids*, in any order, whether it is among *held*, which ascend."""
-    if held.size == 0:
-        return np.zeros(ids.shape, np.bool_)
-    found: NDArray[np.bool_] = held[np.minimum(np.searchsorted(held, ids), len(held) - 1)] == ids
-    return found
-
-
-def common(ids: NDArray[np.int64], held: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return those of *ids* that are among *held*, which ascend; each once, ascending."""
-    if not np.all(ids[1:] > ids[:-1]):
-        ids = np.unique(ids)
-    return ids[members(ids, held)]

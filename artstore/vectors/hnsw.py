@@ -21,8 +21,9 @@ import hnswlib
 import numpy as np
 from numpy.typing import NDArray
 
-from artstore.vectors.graph_file import GraphFile, common, members
-from artstore.vectors.place import Place, SavedFiles
+from artstore.ascending import ascending, common, members
+from artstore.vectors.graph_file import GraphFile
+from artstore.vectors.place import Place, SavedFiles, manifest_suffix
 from artstore.vectors.protocol import Neighbours, check_pairs, check_question, nearest, nobody
 from artstore.vectors.reducer import GROWTH, Reducer, reduction_pays
 from artstore.vectors.sharing import Sharing
@@ -66,6 +67,9 @@ class HnswIndex:
     From a few thousand vectors on it holds them reduced: its distances are those of the
     reduced vectors, and serve to choose candidates.
     """
+
+    SUFFIX = manifest_suffix("hnsw")
+    """Of the file that is replaced by each save."""
 
     def __init__(self, place: Place, *, fresh: bool) -> None:
         self.dim = place.dim
@@ -145,10 +149,11 @@ class HnswIndex:
             held = self._ids()
             if allowed is None:
                 return self._found(question, min(k, len(held)), k) or self._scan(question, k, held)
-            allowed = common(allowed, held)
-            if len(allowed) <= max(SCAN_LIMIT, k):
-                return self._scan(question, k, allowed)
-            return self._found_among(question, k, allowed) or self._scan(question, k, allowed)
+            found = None
+            if len(allowed) > max(SCAN_LIMIT, k):
+                # Not cut down to those held before: that takes longer than the answer.
+                found = self._found_among(question, k, ascending(allowed))
+            return found or self._scan(question, k, common(allowed, held))
 
     def save(self) -> None:
         """Write the graph, its reducer, and the manifest that names them."""

@@ -46,13 +46,18 @@ class Place:
         )
 
 
+def manifest_suffix(kind: str) -> str:
+    """Return what the manifest of an index of *kind* has behind its stem."""
+    return f".{kind}.json"
+
+
 class SavedFiles:
     """The files of an index of one *kind* at *place*."""
 
     def __init__(self, place: Place, kind: str) -> None:
         self._place = place
         self._kind = kind
-        self._manifest = place.stem.with_name(f"{place.stem.name}.{kind}.json")
+        self._manifest = place.stem.with_name(place.stem.name + manifest_suffix(kind))
 
     @property
     def exist(self) -> bool:

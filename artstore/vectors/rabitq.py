@@ -16,9 +16,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from artstore.ascending import common, members
 from artstore.errors import NotReady
-from artstore.vectors.graph_file import common, members
-from artstore.vectors.place import Place, SavedFiles
+from artstore.vectors.place import Place, SavedFiles, manifest_suffix
 from artstore.vectors.protocol import Neighbours, check_pairs, check_question, nobody
 from artstore.vectors.reducer import GROWTH, Reducer, reduction_pays
 from artstore.vectors.sharing import Sharing
@@ -33,6 +33,9 @@ class RabitqIndex:
     From a few thousand vectors on, its distances are estimates, and serve to choose
     candidates; fewer are kept whole.
     """
+
+    SUFFIX = manifest_suffix("faiss")
+    """Of the file that is replaced by each save."""
 
     def __init__(self, place: Place, *, fresh: bool) -> None:
         self.dim = place.dim

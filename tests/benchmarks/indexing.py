@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import json
 import multiprocessing
 import os
 import shutil
@@ -63,7 +64,26 @@ class Trial:
 
     def opened(self, *, fresh: bool = False) -> VectorIndex:
         """The index."""
-        return open_index(self.uri, self.folder / "index" / "it", self.dim, EMBEDDER, fresh=fresh)
+        return open_index(self.uri, self.index_dir / "it", self.dim, EMBEDDER, fresh=fresh)
+
+    @property
+    def index_dir(self) -> Path:
+        """Where the index lies."""
+        return self.folder / "index" / self.uri.replace(":", "-")
+
+
+HEADER = (
+    "memory",
+    "per million",
+    "recall@10",
+    "p50",
+    "p99",
+    "p50, 2 % allowed",
+    "60 % allowed",
+    "build (CPU)",
+    "its peak",
+    "open",
+)
 
 
 def compare(count: int, dim: int, uris: Sequence[str] = INDEXES, *, naive: bool) -> list[str]:
@@ -71,20 +91,37 @@ def compare(count: int, dim: int, uris: Sequence[str] = INDEXES, *, naive: bool)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         generate(folder, count, dim)
-        trials = [Trial(uri, folder, count, dim, two_stages=uri != "exact:") for uri in uris]
-        if naive:
-            trials.insert(0, Trial(f"hnsw:{dim}", folder, count, dim, two_stages=False))
-        lines = [
-            f"| {count:,} x {dim} | memory | per million | recall@10 | p50 | p99 | p50, 2 % allowed | 60 % allowed | build (CPU) | its peak | open |",
-            "|---|---|---|---|---|---|---|---|---|---|---|",
-        ]
-        for trial in trials:
+        lines = header(count, dim)
+        for trial in trials(folder, count, dim, uris, naive=naive):
             talk(f"{trial.name} …")
-            built = _alone(build, trial)
-            lines.append(_line(trial, built | _alone(ask, trial, one_core=True)))
-            shutil.rmtree(folder / "index")
+            build_alone(trial)
+            lines.append(ask_alone(trial))
+            shutil.rmtree(trial.index_dir)
             talk(lines[-1])
     return lines
+
+
+def header(count: int, dim: int) -> list[str]:
+    """Return the first lines of the table."""
+    return [f"| {count:,} x {dim} | {' | '.join(HEADER)} |", f"|{'---|' * (1 + len(HEADER))}"]
+
+
+def trials(folder: Path, count: int, dim: int, uris: Sequence[str], *, naive: bool) -> list[Trial]:
+    """Return a trial of each of *uris*, and of the naive way before them if that is asked for."""
+    chosen = [Trial(uri, folder, count, dim, two_stages=uri != "exact:") for uri in uris]
+    return [*([Trial(f"hnsw:{dim}", folder, count, dim, two_stages=False)] if naive else []), *chosen]
+
+
+def build_alone(trial: Trial) -> None:
+    """Build the index in a process of its own, and keep what that cost beside it."""
+    cost = _alone(build, trial)
+    (trial.index_dir / "cost.json").write_text(json.dumps(cost))
+
+
+def ask_alone(trial: Trial) -> str:
+    """Return the line of the table: what building cost, and what asking costs in a process of one core."""
+    cost = json.loads((trial.index_dir / "cost.json").read_text())
+    return _line(trial, cost | _alone(ask, trial, one_core=True))
 
 
 def generate(folder: Path, count: int, dim: int) -> None:
@@ -99,12 +136,21 @@ def generate(folder: Path, count: int, dim: int) -> None:
                 writer.append(batch[:fits])
     questions = np.concatenate(rest)
     # As they come out of an embedder; the stored ones are rounded to float16.
-    nearness = np.empty((len(questions), count), np.float32)
-    reader = FeatureReader(folder, dim)
-    for rows in batches(np.arange(count)):
-        nearness[:, rows] = questions @ reader.read(rows).T
     np.save(folder / "questions.npy", questions)
-    np.save(folder / "answers.npy", np.argpartition(-nearness, TOP, axis=1)[:, :TOP])
+    np.save(folder / "answers.npy", _true_answers(folder, questions, count))
+
+
+def _true_answers(folder: Path, questions: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Return the rows of the true nearest, shape (n, TOP); some at a time, whatever the count."""
+    reader = FeatureReader(folder, questions.shape[1])
+    ids = np.full((len(questions), TOP), -1)
+    nearness = np.full(ids.shape, -np.inf, np.float32)
+    for rows in batches(np.arange(count)):
+        known = np.concatenate([ids, np.broadcast_to(rows, (len(questions), len(rows)))], axis=1)
+        near = np.concatenate([nearness, questions @ reader.read(rows).T], axis=1)
+        best = np.argpartition(-near, TOP, axis=1)[:, :TOP]
+        ids, nearness = (np.take_along_axis(of, best, axis=1) for of in (known, near))
+    return ids
 
 
 def build(trial: Trial) -> dict[str, float]:
@@ -203,13 +249,13 @@ def _some(count: int, share: float) -> NDArray[np.int64]:
 
 
 def _times_ms(answer: Callable[[int], Any], times: int) -> list[float]:
-    """Return what each answer takes of one core: all happens in this thread, and what others do beside it does not count."""
+    """Return how long each answer takes, by the clock."""
     answer(0)
     taken = []
     for number in range(times):
-        start = time.thread_time()
+        start = time.perf_counter()
         answer(number)
-        taken.append(1000 * (time.thread_time() - start))
+        taken.append(1000 * (time.perf_counter() - start))
     return taken
 
 
@@ -247,11 +293,36 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--vectors", type=int, default=20_000, metavar="N", help="how many (default: 20000)")
     parser.add_argument("--dim", type=int, default=4096, metavar="N", help="numbers of each (default: 4096)")
     parser.add_argument("--naive", action="store_true", help="also hnsw over full vectors, which takes long")
-    parser.add_argument("--index", nargs="+", default=INDEXES, metavar="URI", help="which (default: all)")
+    parser.add_argument("--index", nargs="*", default=INDEXES, metavar="URI", help="which (default: all)")
+    parser.add_argument(
+        "--step",
+        choices=("generate", "build", "ask"),
+        help="only this, in --folder: for sizes that take long; asking wants a machine with nothing else to do",
+    )
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="where the steps leave what they made")
     words = parser.parse_args(argv)
-    lines = compare(words.vectors, words.dim, words.index, naive=words.naive)
-    sys.stdout.write("\n".join(lines) + "\n")
+    if (words.step is None) != (words.folder is None):
+        parser.error("--step and --folder go together")
+    if words.step is None:
+        lines = compare(words.vectors, words.dim, words.index, naive=words.naive)
+    else:
+        lines = _step(words)
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 0
+
+
+def _step(words: argparse.Namespace) -> list[str]:
+    if words.step == "generate":
+        words.folder.mkdir(parents=True, exist_ok=True)
+        generate(words.folder, words.vectors, words.dim)
+        return []
+    chosen = trials(words.folder, words.vectors, words.dim, words.index, naive=words.naive)
+    if words.step == "build":
+        for trial in chosen:
+            talk(f"{trial.name} …")
+            build_alone(trial)
+        return []
+    return [*header(words.vectors, words.dim), *map(ask_alone, chosen)]
 
 
 if __name__ == "__main__":

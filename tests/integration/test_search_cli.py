@@ -2,15 +2,21 @@
 
 import json
 import os
+import re
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from sqlite_utils import Database
 
 from artstore.catalog import Catalog
+from artstore.migrations import migrations
+from artstore.schema import LATEST
 from artstore.settings import Settings
 from embedder.colour import ColourEmbedder
 from search import Engine, Hit
@@ -50,7 +56,7 @@ def test_a_picture_finds_itself_first_in_ten_lines_of_tsv(data: Path, sword: Pat
     done = shelf.search(data, "image", sword)
     assert done.returncode == 0
     # Nothing was embedded by the default, so it says whom it asks.
-    assert done.stderr == "search: by colour; nothing has been embedded by vgg16\n"
+    assert done.stderr == "search: by colour; nothing is indexed by vgg16\n"
     rows = table(done.stdout)
     assert len(rows) == 10
     assert rows[0]["path"].endswith("/sword.png") or rows[0]["path"] == "files/sword.png"
@@ -211,6 +217,7 @@ def test_credits_name_the_works_once_and_warn_on_stderr(data: Path) -> None:
         ),
         (["words", "sword", "--kind", "gif"], 2, "there are still, animation, series"),
         (["group", "99999999"], 2, "there is no picture 99999999"),
+        (["words", "sword", "--series-of", "99999999"], 2, "there is no picture 99999999"),
         (["whose", "pyproject.toml"], 2, "is no picture that can be read"),
         (["mix", "1=0"], 2, "leave it out"),
         (["mix", "1", "--unlike", "1"], 2, "cancel each other out"),
@@ -260,6 +267,41 @@ def test_a_catalog_that_is_none_is_told_by_name(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "catalog.db cannot be opened as a catalog" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_catalog_of_another_version_is_told_and_left_as_it_is(data: Path, tmp_path: Path) -> None:
+    older = tmp_path / "older" / "catalog.db"
+    older.parent.mkdir()
+    migrations.apply(Database(older), stop_before=LATEST)
+    newer = Path(shutil.copytree(data, tmp_path / "newer")) / "catalog.db"
+    with closing(sqlite3.connect(newer)) as db, db:
+        db.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('artstore', 'm999', '')"
+        )
+    for catalog, told in (
+        (older, f"older version of OGA Search; run `python -m embedder --status --data-dir {older.parent}`"),
+        (newer, "newer version of OGA Search (m999); update this one"),
+    ):
+        before = catalog.read_bytes()
+        for question in (["words", "sword"], ["like", "1"], ["export"]):
+            done = shelf.search(catalog.parent, *question)
+            assert (done.returncode, done.stdout) == (3, "")
+            assert told in done.stderr
+            assert len(done.stderr.splitlines()) == 1
+        assert catalog.read_bytes() == before
+    # What was told helps.
+    assert shelf.embedder(older.parent, "--status").returncode == 0
+    assert shelf.search(older.parent, "words", "sword").returncode == 1
+
+
+def test_a_filter_that_nothing_fits_says_how_much_it_hides(data: Path, sword: Path) -> None:
+    for question in (["image", str(sword)], ["words", "png"]):
+        done = shelf.search(data, *question, "--tag", "no such tag")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert re.fullmatch(
+            r"(search: by colour.*\n)?search: the filter hides \d+ more pictures\nsearch: nothing found\n",
+            done.stderr,
+        )
 
 
 @pytest.mark.parametrize("reader", ["head -1", "true"])

@@ -358,7 +358,7 @@ def test_changed_pixels_lose_features_and_flags_and_the_same_keep_them(catalog: 
     ledger = Ledger.register(catalog, "colour", 8, "f1")
     with catalog.transaction():
         ledger.mark_embedded((picture, row) for row, picture in enumerate(ledger.details([1, 2])))
-    ledger.mark_indexed("hnsw", ledger.feature_rows()[0])
+    ledger.mark_indexed("hnsw", *ledger.feature_rows())
     changed = [
         an_image("unpacked/p.zip/a", "a", "other"),
         an_image("unpacked/p.zip/b", "b", "unpacked/p.zip/b"),

@@ -19,6 +19,7 @@ from artstore.models import Findings
 from artstore.settings import Settings
 from artstore.unpack import find_images
 from tests import shelf
+from tests.processes import children, is_trapped, is_zombie
 
 
 @pytest.fixture
@@ -167,22 +168,6 @@ def found(settings: Settings, paths: list[str]) -> list[Findings]:
             await examiners.close()
 
     return asyncio.run(ask())
-
-
-def children(process: int | None = None) -> list[int]:
-    """Return the processes that *process*, by default this one, has started and that have not ended."""
-    process = process or os.getpid()
-    threads = Path(f"/proc/{process}/task").iterdir()
-    found = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
-    return [child for child in found if not is_zombie(child)]
-
-
-def is_trapped(process: int) -> bool:
-    return Path(f"/proc/{process}/wchan").read_text() == "wait_for_partner"
-
-
-def is_zombie(process: int) -> bool:
-    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def soon(says: Callable[[], bool]) -> bool:

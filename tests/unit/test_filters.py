@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from artstore import filters
 from artstore.catalog import Catalog
 from artstore.errors import UsageError
 from artstore.filters import Filter, IdSets
+from artstore.kept import Kept
 from artstore.licences import find_licences, licence_from_name
 from artstore.models import Findings, FoundImage, PictureFacts, StoredFile, Work
 from artstore.settings import Settings
@@ -181,6 +183,42 @@ def test_what_is_kept_is_not_kept_past_a_change(catalog: Catalog, settings: Sett
         assert listed(sets, Filter(tags=("sword",))) == [1, 2]
         catalog.execute("DELETE FROM images WHERE image_id = 1")
         assert listed(sets, Filter(tags=("sword",))) == [2]
+
+
+def test_what_takes_long_to_find_may_be_a_little_old(
+    catalog: Catalog, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(catalog, a_work("One", a_link("a.png"), tags=("sword",)))
+    monkeypatch.setattr(filters, "SLOW_S", 0.0)
+    monkeypatch.setattr(filters, "PATIENCE", 1e9)
+    with IdSets(settings.catalog_path) as sets:
+        assert listed(sets, Filter(tags=("sword",))) == [1]
+        put(catalog, a_work("Two", a_link("b.png"), tags=("sword",)))
+        assert listed(sets, Filter(tags=("sword",))) == [1]
+        assert listed(sets, Filter(tags=("Sword",))) == [1, 2], "what was not asked before is new"
+        monkeypatch.setattr(filters, "PATIENCE", 0)
+        assert listed(sets, Filter(tags=("sword",))) == [1, 2]
+
+
+def test_no_more_is_kept_than_there_is_room_for() -> None:
+    kept: Kept[str, int] = Kept(10)
+    for number, name in enumerate("abc"):
+        kept.keep(name, number, 4)
+    assert [kept.get(name) for name in "abc"] == [None, 1, 2]
+    kept.get("b")
+    kept.keep("d", 3, 4)
+    assert [kept.get(name) for name in "bcd"] == [1, None, 3], "what was used last stays"
+    kept.keep("b", 4, 2)
+    kept.keep("e", 5, 4)
+    assert [kept.get(name) for name in "bde"] == [4, 3, 5], "what is replaced takes no room any more"
+    kept.keep("large", 6, 99)
+    assert [kept.get(name) for name in ("b", "large")] == [None, 6]
+
+
+def test_tags_may_be_given_as_a_list_or_as_one(full: IdSets) -> None:
+    expected = listed(full, Filter(tags=("sword",)))
+    for tags in (["sword"], "sword"):
+        assert listed(full, Filter(tags=tags)) == expected  # type: ignore[arg-type]
 
 
 def test_what_is_given_out_cannot_be_changed(full: IdSets) -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from artstore.catalog import Catalog
 from artstore.ledger import Ledger, find_embedder
 from artstore.likenesses import Groups, Likenesses
 from artstore.settings import Settings
+from embedder import marking
 from embedder.colour import ColourEmbedder
-from embedder.grouping import mark_likenesses, update_groups, waiting_likenesses
+from embedder.grouping import update_groups
+from embedder.marking import mark_likenesses, waiting_likenesses
 from tests import shelf
+from tests.processes import children, is_trapped
 
 COLOUR = ColourEmbedder(10_000_000)
 
@@ -111,16 +115,67 @@ def test_likenesses_go_on_where_they_were_stopped(settings: Settings, tmp_path: 
         assert len(waiting_likenesses(ledger)) == 13
 
 
+def failures(settings: Settings) -> list[tuple[str, str, str, int]]:
+    with Catalog(settings.catalog_path, read_only=True) as catalog:
+        found = catalog.execute("SELECT stage, subject, reason, times FROM failures ORDER BY subject")
+        return [tuple(row) for row in found]
+
+
 def test_a_picture_that_cannot_be_read_any_more_costs_itself(
     settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     add(shelf.save_noise(tmp_path / "noise", 5), settings)
     lost = next((settings.data_dir / "files").rglob("noise-0002.png"))
+    content = lost.read_bytes()
     lost.unlink()
     group(settings)
     with Catalog(settings.catalog_path, read_only=True) as catalog:
         assert len(Likenesses(catalog).looks()[0]) == 4
     assert "not compared with others: files/added/noise/noise-0002.png (missing_file)" in caplog.text
+    subject = "files/added/noise/noise-0002.png"
+    assert failures(settings) == [("compare", subject, "missing_file", 1)]
+    group(settings)
+    assert failures(settings) == [("compare", subject, "missing_file", 2)]
+    with Catalog(settings.catalog_path) as catalog:
+        ledger = Ledger(catalog, find_embedder(catalog, "colour"))
+        assert waiting_likenesses(ledger) == [], "left alone for a while"
+        catalog.execute("UPDATE failures SET last_at = '2024-01-01T00:00:00+00:00'")
+        lost.write_bytes(content)
+        assert [marked.found for marked in mark_likenesses(ledger, waiting_likenesses(ledger), settings)] == [
+            1
+        ]
+    assert failures(settings) == []
+
+
+def test_a_picture_over_which_a_process_ends_costs_itself(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(shelf.save_noise(tmp_path / "noise", 30), settings)
+    # Whoever opens them waits for somebody to write to them.
+    for number in (3, 20):
+        trap = next((settings.data_dir / "files").rglob(f"noise-00{number:02}.png"))
+        trap.unlink()
+        os.mkfifo(trap)
+    monkeypatch.setattr(marking, "ANSWER_S", 1.5)
+    group(settings)
+    assert [(stage, reason) for stage, _, reason, _ in failures(settings)] == [("compare", "too_slow")] * 2
+    with Catalog(settings.catalog_path, read_only=True) as catalog:
+        assert len(Likenesses(catalog).looks()[0]) == 28
+    # The same, but something ends the process before its time is over.
+    monkeypatch.setattr(marking, "ANSWER_S", 60.0)
+    over = threading.Event()
+
+    def kill() -> None:
+        while not over.wait(0.05):
+            for process in filter(is_trapped, children()):
+                os.kill(process, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    group(settings)
+    over.set()
+    killer.join()
+    assert [(reason, times) for _, _, reason, times in failures(settings)] == [("crashed", 2)] * 2
 
 
 def test_a_picture_that_is_replaced_leaves_its_group(settings: Settings, tmp_path: Path) -> None:

@@ -109,6 +109,22 @@ def test_what_leaves_the_catalog_leaves_the_index(ledger: Ledger, settings: Sett
     assert index_of(ledger, settings).ids().min() == 41
 
 
+def test_a_picture_that_is_replaced_while_it_is_indexed_is_indexed_again(
+    ledger: Ledger, settings: Settings
+) -> None:
+    embed(ledger, settings, FEW)
+    for done, _ in update_index(ledger, settings):
+        if done == 0:
+            # What the old vector is of goes, and the new one comes, before the old one is saved.
+            with ledger.catalog.transaction():
+                ledger.catalog.execute("UPDATE features SET row = ? WHERE image_id = 7", [FEW])
+            with FeatureWriter(settings.features_dir("colour"), DIM, lambda: FEW) as writer:
+                writer.append(VECTORS[FEW : FEW + 1])
+    assert update(ledger, settings) == 1
+    assert index_of(ledger, settings).query(VECTORS[FEW : FEW + 1], 1).ids.tolist() == [[7]]
+    assert update(ledger, settings) == 0
+
+
 def test_an_index_from_which_all_was_removed_is_filled_again(ledger: Ledger, settings: Settings) -> None:
     embed(ledger, settings, FEW)
     update(ledger, settings)

@@ -103,24 +103,38 @@ def test_more_ids_than_fit_into_one_statement_are_looked_up_in_pages(ledger: Led
     embed(ledger, [1, 2, 4])
     many = np.arange(2 * PAGE + 3, dtype=np.int64)[::-1]
     assert sorted(ledger.rows_of(many)[0].tolist()) == [1, 2, 3, 4]
-    ledger.mark_indexed("hnsw", many)
+    mark(ledger, "hnsw", many.tolist())
     assert ledger.indexed("hnsw").tolist() == [1, 2, 3, 4]
 
 
+def mark(ledger: Ledger, index: str, image_ids: list[int]) -> None:
+    """Mark *image_ids* with the features that they have, or row 0."""
+    rows = dict(zip(*(array.tolist() for array in ledger.feature_rows()), strict=True))
+    known = [rows.get(image_id, 0) for image_id in image_ids]
+    ledger.mark_indexed(index, np.array(image_ids, np.int64), np.array(known, np.int64))
+
+
 def test_indexes_are_marked_one_by_one(ledger: Ledger) -> None:
-    ledger.mark_indexed("hnsw", np.array([1, 3], np.int64))
-    ledger.mark_indexed("hnsw", np.array([3, 4, 77], np.int64))
-    ledger.mark_indexed("exact", np.array([2], np.int64))
+    embed(ledger, [1, 2, 4])
+    assert not ledger.any_indexed("hnsw")
+    mark(ledger, "hnsw", [1, 3])
+    mark(ledger, "hnsw", [3, 4, 77])
+    mark(ledger, "exact", [2])
     assert ledger.indexed("hnsw").tolist() == [1, 3, 4]
     assert ledger.indexed("exact").tolist() == [2]
-    ledger.unmark_indexed("hnsw")
-    assert ledger.indexed("hnsw").tolist() == []
-    assert ledger.indexed("exact").tolist() == [2]
+    assert ledger.any_indexed("hnsw")
+
+
+def test_what_was_indexed_with_other_features_than_it_has_is_not_marked(ledger: Ledger) -> None:
+    embed(ledger, [1, 2, 4])
+    ids, rows = ledger.feature_rows()
+    ledger.mark_indexed("hnsw", ids, np.where(ids == 2, rows + 1, rows))
+    assert ledger.indexed("hnsw").tolist() == [1, 3, 4]
 
 
 def test_pictures_that_are_gone_lose_their_marks(ledger: Ledger) -> None:
     embed(ledger, [1, 2, 4])
-    ledger.mark_indexed("hnsw", np.array([1, 2, 3, 4], np.int64))
+    mark(ledger, "hnsw", [1, 2, 3, 4])
     fill(ledger.catalog, "ab")
     assert ledger.indexed("hnsw").tolist() == ledger.feature_rows()[0].tolist() == [1, 2]
 
@@ -131,7 +145,7 @@ def test_forgetting_one_embedder_leaves_all_others_alone(ledger: Ledger, other: 
     lost = Ledger.register(ledger.catalog, "vgg16" if other != "vgg1_" else "vgg1_6", 8, "f")
     for each in (kept, lost):
         embed(each, [1, 2, 4])
-        each.mark_indexed("hnsw", each.feature_rows()[0])
+        each.mark_indexed("hnsw", *each.feature_rows())
     lost.forget()
     assert kept.indexed("hnsw").tolist() == kept.feature_rows()[0].tolist() == [1, 2, 3, 4]
     again = Ledger.register(ledger.catalog, lost.embedder.name, 99, "another")

@@ -68,6 +68,83 @@ def test_a_catalog_of_a_newer_version_is_refused(settings: Settings) -> None:
         Catalog(settings.catalog_path)
 
 
+def an_older_catalog(path: Path) -> Path:
+    """A catalog as the version before this one left it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    migrations.apply(Database(path), stop_before=LATEST)
+    return path
+
+
+def test_a_reader_of_an_older_catalog_changes_nothing_and_says_what_brings_it_up_to_date(
+    settings: Settings,
+) -> None:
+    path = an_older_catalog(settings.catalog_path)
+    before = path.read_bytes()
+    for _ in range(2):
+        with pytest.raises(
+            NotReady, match=r"older version.*`python -m embedder --status --data-dir .*` once"
+        ):
+            Catalog(path, read_only=True)
+    assert path.read_bytes() == before
+    Catalog(path).close()
+    Catalog(path, read_only=True).close()
+
+
+def test_foreign_keys_of_an_older_catalog_come_to_name_their_columns_and_hold_as_before(
+    settings: Settings,
+) -> None:
+    path = an_older_catalog(settings.catalog_path)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("INSERT INTO files (url, path, name, state) VALUES ('u', 'p', 'n', 'stored')")
+        db.execute(
+            "INSERT INTO images VALUES (1, 1, 'files/p', NULL, 'h', 'PNG', 'RGBA', 1, 1, 1, NULL), "
+            "(2, 1, 'files/q', NULL, 'i', 'PNG', 'RGBA', 1, 1, 1, NULL)"
+        )
+        db.execute("INSERT INTO groups VALUES (1, 1), (2, 1)")
+    with Catalog(path) as catalog:
+        for opened in (catalog, Catalog(path, read_only=True)):
+            links = [
+                (table, *link[2:5])
+                for (table,) in rows(opened, "SELECT name FROM sqlite_master WHERE type = 'table'")
+                for link in rows(opened, f"PRAGMA foreign_key_list({table})")
+            ]
+            assert len(links) > 10
+            # Theirs and ours are called alike everywhere.
+            assert all(ours == theirs for _, _, ours, theirs in links), links
+            assert rows(opened, "PRAGMA integrity_check") == [("ok",)]
+        opened.close()
+        catalog.execute("DELETE FROM images WHERE image_id = 2")
+        assert rows(catalog, "SELECT image_id FROM groups") == [(1,)]
+        assert rows(catalog, "PRAGMA foreign_key_check") == []
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("DELETE FROM files")
+        assert db.execute("SELECT count(*) FROM groups").fetchone() == (0,)
+
+
+def test_a_reader_of_what_is_no_catalog_of_this_version_is_told_and_changes_nothing(
+    settings: Settings,
+) -> None:
+    Catalog(settings.catalog_path).close()
+    with closing(sqlite3.connect(settings.catalog_path)) as db, db:
+        db.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('artstore', 'm999', '')"
+        )
+    with pytest.raises(Mismatch, match=r"newer version.*m999"):
+        Catalog(settings.catalog_path, read_only=True)
+    other = settings.data_dir / "other.db"
+    with closing(sqlite3.connect(other)) as db:
+        db.execute("CREATE TABLE recipes (title TEXT)")
+    with pytest.raises(Mismatch, match="another program"):
+        Catalog(other, read_only=True)
+    # As it is for a moment while somebody makes it.
+    empty = settings.data_dir / "empty.db"
+    empty.touch()
+    with pytest.raises(NotReady, match="nothing has been collected"):
+        Catalog(empty, read_only=True)
+    assert empty.read_bytes() == b""
+
+
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "catalog.db"
     path.write_bytes(b"no database at all, but a text that somebody may still want" * 20)
