@@ -170,9 +170,12 @@ class Engine:
             among = found if among is None else among[np.isin(among, found)]
         return self._facets.count(only or Filter(), among, self._id_sets)
 
-    def count_anew(self) -> None:
-        """Let :meth:`facets` see what the catalog has become; before the first of them it is done by itself."""
-        self._facets.refresh()
+    def count_anew(self) -> int:
+        """Let :meth:`facets` see what the catalog has become, and return how many pictures there are.
+
+        Before the first of them it is done by itself.
+        """
+        return self._facets.refresh()
 
     def facts(self, image_id: int) -> Facts:
         """Return what picture *image_id* has beside it, and what the page of its work says.

@@ -91,14 +91,18 @@ class FacetCounter:
         self._table: FacetTable | None = None
         self._version = -1
 
-    def refresh(self) -> None:
-        """Read the catalog, if it has changed since; who counts meanwhile does so by what it was."""
+    def refresh(self) -> int:
+        """Read the catalog, if it has changed since, and return how many pictures there are.
+
+        Who counts meanwhile does so by what it was.
+        """
         with self._lock:
             # Changes with every commit of anybody else.
             version = int(self._catalog.execute("PRAGMA data_version").fetchone()[0])
             if self._table is None or version != self._version:
                 self._table = FacetTable(self._catalog)
                 self._version = version
+            return len(self._table.ids)
 
     def count(self, only: Filter, among: NDArray[np.int64] | None, id_sets: IdSets) -> tuple[Facet, ...]:
         """Return all facets of the pictures that *only* lets through, of ids *among*, ascending; None: all."""

@@ -38,6 +38,8 @@ class State:
     """Whether a picture from outside, or a region, can be asked."""
     embedder: str | None
     """Whose vectors are asked; None before that is known."""
+    pictures: int = 0
+    """How many there are, as of the last count; 0 before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Picture:
     group: tuple[Hit, ...]
     """Copies, recolours and frames that are one with it, without itself."""
     marks: Mapping[int, str]
-    """For the group, the series and what is beside it."""
+    """As in :class:`Answer`: for itself, the group, the series and what is beside it."""
 
 
 @dataclass(frozen=True, slots=True)
