@@ -50,22 +50,31 @@ class Desk:
     """
 
     def __init__(
-        self, settings: Settings, *, embedder: str | None = None, fetcher: Fetcher | None = None
+        self,
+        settings: Settings,
+        *,
+        embedder: str | None = None,
+        fetcher: Callable[[Settings], Fetcher] | None = None,
     ) -> None:
-        """Ask *embedder*'s vectors (None: as :class:`~search.engine.Engine` chooses); *fetcher* is closed with the desk."""
+        """Ask *embedder*'s vectors (None: as :class:`~search.engine.Engine` chooses).
+
+        *fetcher* is called when the desk is opened, and what it gives is closed with it.
+        """
         self.settings = settings
         self._warming = Warming(settings, embedder)
         self._pool = ThreadPoolExecutor(settings.questions_at_once, "question")
         self._look_ups = ThreadPoolExecutor(LOOK_UPS_AT_ONCE, "look-up")
         self._most_asked = settings.questions_at_once + settings.max_waiting_questions
         self._decoding = threading.Lock()
-        self._fetcher = fetcher
+        self._make_fetcher = fetcher
+        self._fetcher: Fetcher | None = None
         self._drawer = Drawer(settings)
         self._uploads = Uploads(settings, self._drawer)
         self.asked = 0
         """Questions that are being answered, or wait for it."""
 
     async def __aenter__(self) -> Self:
+        self._fetcher = self._make_fetcher(self.settings) if self._make_fetcher else None
         self._warming.start()
         return self
 

@@ -16,9 +16,7 @@ LATER_S = 30
 class WebError(OgaError):
     """A refusal, with its HTTP status; *retry_after_s* says when to ask again."""
 
-    def __init__(
-        self, status: HTTPStatus | int, message: str, *, retry_after_s: float | None = None
-    ) -> None:
+    def __init__(self, status: HTTPStatus | int, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.status = HTTPStatus(status)
         self.retry_after_s = retry_after_s
@@ -62,3 +60,9 @@ def refusal(error: OgaError) -> WebError:
     if isinstance(error, NotReady):
         return WebError(HTTPStatus.SERVICE_UNAVAILABLE, str(error), retry_after_s=LATER_S)
     return WebError(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+
+
+def command_in(message: str) -> str:
+    """Return the first command that *message* names between backquotes, or nothing."""
+    parts = message.split("`")
+    return parts[1] if len(parts) > 2 else ""

@@ -15,6 +15,7 @@ from artstore.errors import NotReady, OgaError
 from artstore.settings import Settings
 from search.engine import Engine
 from search.web.answers import Stage, State
+from search.web.errors import command_in
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,9 @@ COUNT_ANEW_S = 30.0
 RETRY_S = 60.0
 """How soon a network that could not be loaded is tried again."""
 
-STARTING = State(Stage.WARMING_UP, "the catalog is being opened", "", looks=False, uploads=False, embedder=None)
+STARTING = State(
+    Stage.WARMING_UP, "the catalog is being opened", "", looks=False, uploads=False, embedder=None
+)
 
 
 class Warming:
@@ -62,7 +65,7 @@ class Warming:
                 self._step()
             except OgaError as error:
                 logger.warning("%s", error)
-                self.state = replace(self.state, message=str(error), command=_command(error))
+                self.state = replace(self.state, message=str(error), command=command_in(str(error)))
             self._stopped.wait(POLL_S)
 
     def _step(self) -> None:
@@ -82,7 +85,9 @@ class Warming:
         try:
             self.engine = Engine(self._settings, embedder=self._wanted)
         except NotReady as error:
-            self.state = replace(STARTING, name=Stage.EMPTY, message=str(error), command=_command(error))
+            self.state = replace(
+                STARTING, name=Stage.EMPTY, message=str(error), command=command_in(str(error))
+            )
             return False
         pictures = self.engine.count_anew()
         self._counted_s = time.monotonic()
@@ -103,7 +108,7 @@ class Warming:
         except NotReady as error:
             engine.close()
             name = Stage.UNINDEXED if self.state.pictures else Stage.EMPTY
-            self.state = replace(self.state, name=name, message=str(error), command=_command(error))
+            self.state = replace(self.state, name=name, message=str(error), command=command_in(str(error)))
             return
         if self.engine:
             # Somebody may be asking it.
@@ -129,13 +134,7 @@ class Warming:
             except OgaError as error:
                 logger.warning("pictures from outside cannot be asked with: %s", error)
                 self.state = replace(
-                    self.state, name=Stage.READY, message=str(error), command=_command(error)
+                    self.state, name=Stage.READY, message=str(error), command=command_in(str(error))
                 )
                 return
         self.state = replace(self.state, name=Stage.READY, message="", command="", uploads=True)
-
-
-def _command(error: OgaError) -> str:
-    """Return the first command that *error* names between backquotes."""
-    parts = str(error).split("`")
-    return parts[1] if len(parts) > 2 else ""
