@@ -89,7 +89,12 @@ class Choices:
             yield _LICENCES[key], _toggled_licence(asked, "licence", key)[1]
         for kind in _parts(asked.kind):
             yield KINDS.get(kind, kind), _toggled_kind(asked, "kind", kind)[1]
-        for name, label in (("author", "by {}"), ("art_type", "{}"), ("work", "work {}"), ("collection", "in {}")):
+        for name, label in (
+            ("author", "by {}"),
+            ("art_type", "{}"),
+            ("work", "work {}"),
+            ("collection", "in {}"),
+        ):
             if value := getattr(asked, name):
                 yield label.format(_end_of(value) if name == "work" else value), {name: ""}
         for tag in asked.tags:

@@ -99,6 +99,6 @@ def whose_view(
         best=origins[0] if origins else None,
         others=tuple(origins[1:]),
         nearest=cards.card(found.nearest, marks.get(found.nearest.image_id, "")) if found.nearest else None,
-        compared=f"{pictures:,}",
+        compared=number(pictures, "picture") if pictures else "all pictures",
         alike=frame.links.to("/search", f"like=@{token}"),
     )

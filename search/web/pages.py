@@ -8,19 +8,20 @@ from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.datastructures import QueryParams, UploadFile
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from artstore.errors import UsageError
 from search.web.answers import Stage
-from search.web.cards import SMALL_BOX_PX, art_of, stage_art, title_of
+from search.web.cards import SMALL_BOX_PX, art_of, number, stage_art, title_of
 from search.web.choices import Shown
 from search.web.crediting import FILES, credit_text, credits_view, whose_view
 from search.web.desk import Desk
 from search.web.errors import WebError
 from search.web.links import STATIC, Links, version
 from search.web.questions import Example, Question
+from search.web.reading import asked_with
 from search.web.showing import (
     FEW,
     SOME,
@@ -42,6 +43,23 @@ MOST_IDS = 500
 FOR_EVER = "public, max-age=31536000, immutable"
 
 YOURS = "Your picture"
+
+HEADINGS = {
+    400: "That cannot be asked",
+    403: "That is not allowed",
+    404: "There is nothing here",
+    405: "That is not asked in this way",
+    408: "That took too long",
+    413: "That is too large",
+    415: "That is no picture",
+    422: "That is no picture",
+    429: "Slowly, please",
+    500: "Something went wrong",
+    502: "That could not be fetched",
+    503: "Not just now",
+    504: "That took too long",
+}
+"""Status -> the same for people."""
 
 
 def router(desk: Desk) -> APIRouter:
@@ -69,15 +87,16 @@ def router(desk: Desk) -> APIRouter:
 def error_page(
     request: Request, status: int, title: str, message: str, *, command: str = "", waiting: bool = False
 ) -> HTMLResponse:
-    """Return a page that tells people what is wrong: *title* in few words, *message* with what to do.
+    """Return a page that tells people what is wrong: *message* with what to do, under :data:`HEADINGS` or *title*.
 
-    *command* is for who keeps the server; *waiting* brings the page back by itself, where that pays.
+    *command* is for who keeps the server; *waiting* brings the page back by itself, if it was not sent.
     """
     frame = _frame(request)
+    heading = HEADINGS.get(status, title)
     view = MessageView(
-        **frame.fields(title, waiting=waiting),
-        heading=title,
-        message=message,
+        **frame.fields(heading, waiting=waiting and request.method == "GET"),
+        heading=heading,
+        message=f"{message[:1].upper()}{message[1:]}",
         command=command,
         retry=_here(request, frame.links) if status in {429, 503, 504} and request.method == "GET" else None,
     )
@@ -128,9 +147,8 @@ class Pages:
     async def picture(self, request: Request) -> Response:
         """Answer with the page of one picture."""
         image_id = request.path_params["image_id"]
-        picture, credits_ = await asyncio.gather(
-            self._desk.picture(image_id), self._desk.credits([image_id])
-        )
+        picture = await self._desk.picture(image_id)
+        credits_ = await self._desk.credits([image_id])
         frames = await self._desk.hits(picture.facts.series[:SOME])
         credit = credit_text(credits_, "text")
         return _html(picture_view(_frame(request), picture, frames, credits_, credit))
@@ -201,14 +219,8 @@ class Pages:
 
     async def ask(self, request: Request) -> Response:
         """Take a picture, or its address, and lead to what it was asked for."""
-        async with request.form(max_files=1, max_fields=4) as form:
-            picture, url, then = form.get("picture"), form.get("url"), form.get("then")
-            if isinstance(picture, UploadFile) and (picture.filename or picture.size):
-                upload = await self._desk.keep(await picture.read())
-            elif isinstance(url, str) and url.strip():
-                upload = await self._desk.fetch(url.strip())
-            else:
-                raise UsageError("choose a picture, or give the address of one")
+        upload = await asked_with(request, self._desk)
+        then = (await request.form()).get("then")
         to = "/whose" if then == "whose" else "/search"
         return RedirectResponse(_frame(request).links.to(to, f"like=@{upload.token}"), 303)
 
@@ -217,7 +229,7 @@ class Pages:
         state = self._desk.state
         view = AboutView(
             **_frame(request).fields("Help"),
-            pictures=f"{state.pictures:,}",
+            pictures=number(state.pictures, "picture") if state.pictures else "Pictures",
             embedder=state.embedder or "",
         )
         return _html(view)
@@ -237,9 +249,7 @@ class Pages:
             return stage_art(links.upload(example.token), upload.width_px, upload.height_px, YOURS)
         picture = await self._desk.picture(example.image_id or 0)
         hit = picture.hit
-        return stage_art(
-            links.image(hit.image_id, picture.mark), hit.width_px, hit.height_px, title_of(hit)
-        )
+        return stage_art(links.image(hit.image_id, picture.mark), hit.width_px, hit.height_px, title_of(hit))
 
     async def _shown(self, question: Question, links: Links) -> Shown:
         """Return what says how pictures of *question* look, and are called."""
@@ -271,7 +281,8 @@ class Pages:
 
 
 def _frame(request: Request, **more: Any) -> Frame:
-    return Frame(Links.below(request.scope.get("root_path", "")), **more)
+    desk: Desk = request.app.state.desk
+    return Frame(Links.below(request.scope.get("root_path", "")), desk.settings.max_upload_bytes, **more)
 
 
 def _html(view: View) -> HTMLResponse:

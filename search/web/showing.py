@@ -41,6 +41,7 @@ class Frame:
     """What every page has, for one request."""
 
     links: Links
+    most_bytes: int
     notice: str = ""
     kept: tuple[Field, ...] = ()
     words: str = ""
@@ -53,6 +54,7 @@ class Frame:
             "words": self.words,
             "kept": self.kept,
             "notice": self.notice,
+            "most_bytes": self.most_bytes,
             "waiting": False,
         } | more
 
@@ -68,7 +70,7 @@ def start_view(frame: Frame, answer: Answer, pictures: int, start: int) -> Start
     again = frame.links.to("/", f"start={answer.next_start}" if answer.next_start else "")
     return StartView(
         **frame.fields(""),
-        pictures=f"{pictures:,}",
+        pictures=number(pictures, "picture") if pictures else "Pictures",
         cards=Cards(frame.links, question).of(answer.hits, answer.marks),
         groups=Choices(frame.links, question).groups(answer.facets),
         again=again if start or answer.next_start else "",

@@ -157,6 +157,8 @@ class View:
     """What a search by other words keeps."""
     notice: str
     """What everybody has to know now, such as that the network is still loading; mostly empty."""
+    most_bytes: int
+    """Of a picture that is sent; a larger one need not be sent at all."""
     waiting: bool
     """Whether it pays to come back to this page in a moment."""
 

@@ -4,7 +4,16 @@ import { all, make, one, root, say } from "./dom.js";
 
 const isAddress = (text) => /^https?:\/\/\S+$/i.test(text);
 
+// Says so, and returns true, if *file* is more than the server takes.
+function tooLarge(file) {
+  const most = Number(document.body.dataset.mostBytes);
+  if (!file || file.size <= most) return false;
+  say(`That is too large: the server takes ${(most / 1e6).toFixed(0)} MB`);
+  return true;
+}
+
 function send(what, then) {
+  if (tooLarge(what)) return;
   const form = make("form", { method: "post", action: `${root}/ask`, enctype: "multipart/form-data", hidden: true });
   const field = make("input", { name: typeof what === "string" ? "url" : "picture" });
   if (typeof what === "string") field.value = what;
@@ -80,6 +89,9 @@ export function startAsk() {
       event.preventDefault();
       send(what, "search");
     }
+  });
+  document.addEventListener("submit", (event) => {
+    if (tooLarge(one("input[type=file]", event.target)?.files[0])) event.preventDefault();
   });
   const hint = one("[data-drop-hint]");
   if (hint) hint.hidden = false;
