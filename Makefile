@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench picture lock clean
+.PHONY: help demo test check bench picture screenshot lock clean
 
 help:  ## say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -28,6 +28,9 @@ bench: $(VENV)/dev.stamp  ## measure: pages/s, pictures/s per embedder, ms per q
 
 picture: demo  ## draw the picture of the README from the demo
 	@$(BIN)/python -m tests.contact_sheet
+
+screenshot: demo $(VENV)/dev.stamp  ## take the picture of the page for the README from the demo; needs a Chromium
+	@$(BIN)/python -m tests.screenshot
 
 lock: $(VENV)/dev.stamp  ## write the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra tensorflow --upgrade \

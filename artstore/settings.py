@@ -89,6 +89,26 @@ class Settings:
         "Memory of each process that unpacks and decodes, 300 MB or more; what needs more is recorded (on Linux).",
     )
     max_archive_ratio: int = _setting(1000, "Unpacked bytes per packed byte of one archive, from 1 MiB on.")
+    max_upload_bytes: int = _setting(
+        16 * MIB, "Larger pictures are not taken to ask with, uploaded or fetched from a URL."
+    )
+    max_upload_px: int = _setting(25_000_000, "Nor are those of more pixels, all frames together.")
+    max_uploads_bytes: int = _setting(
+        1024 * MIB, "Pictures that were asked with are kept up to so many bytes, the latest longest."
+    )
+    keep_uploads_days: float = _setting(7.0, "And so many days, in which links to their answers work.")
+    max_fetch_s: float = _setting(15.0, "Seconds that fetching a picture from a URL may take.")
+    questions_at_once: int = _setting(4, "Questions that one process of the web page answers beside each other.")
+    max_waiting_questions: int = _setting(
+        64, "Questions that may wait for that; more are asked to come back (503)."
+    )
+    questions_per_minute: int = _setting(
+        240, "From one address, on average; uploads count as eight. More are asked to come back (429)."
+    )
+    trusted_proxies: str = _setting(
+        "",
+        "Addresses, or networks, with commas, of reverse proxies whose X-Forwarded-For says who asks; empty: none.",
+    )
 
     @classmethod
     def load(cls, **flags: Any) -> Self:
@@ -130,6 +150,16 @@ class Settings:
         """Downloads, under their decoded names."""
         return self.data_dir / "files"
 
+    @property
+    def thumbs_dir(self) -> Path:
+        """Small pictures, and large ones as browsers can show them; a cache."""
+        return self.data_dir / "thumbs"
+
+    @property
+    def uploads_dir(self) -> Path:
+        """Pictures that were asked with on the web page, for some days."""
+        return self.data_dir / "uploads"
+
     def features_dir(self, embedder: str) -> Path:
         """The full vectors of *embedder*."""
         return self.data_dir / "features" / folder_name(embedder)
@@ -137,6 +167,11 @@ class Settings:
     def index_path(self, embedder: str) -> Path:
         """The stem of the index over *embedder*'s vectors; the index adds its suffixes."""
         return self.data_dir / "index" / folder_name(embedder)
+
+
+def hand_on(name: str, value: str) -> None:
+    """Set an environment variable, unless it is, for a library, and for processes started from here, that read it."""
+    os.environ.setdefault(name, value)
 
 
 def env_name(setting: Field[Any]) -> str:

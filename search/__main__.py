@@ -1,4 +1,4 @@
-"""``python -m search``: ask by pictures or by words, whose a picture is, what to credit; export what is known."""
+"""``python -m search``: ask by pictures or by words, whose a picture is, what to credit; export what is known; serve it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ def main(argv: Sequence[str]) -> int:
         data_dir=words.data_dir, weights=getattr(words, "weights", None), index=getattr(words, "index", None)
     )
     index_kind(settings.index)
+    if words.question == "serve":
+        # Only here: nobody else needs what serves.
+        from search.web.serve import Place, serve
+
+        place = Place(words.host, words.port, words.workers, words.root_path)
+        return serve(settings, place, embedder=embedder)
     with Engine(settings, embedder=embedder) as engine:
         if words.question == "credits":
             return _credits(engine, words)

@@ -24,6 +24,7 @@ examples:
   python -m search whose sprite.png                     who made this, under which licence
   python -m search credits 1234 77 > CREDITS.txt        what to write beside these pictures in a game
   python -m search export > pictures.tsv                every picture: path, page, embedded, indexed
+  python -m search serve --port 8000                    ask in a browser
 
 Exit codes: 0 found, 1 nothing found, 2 wrong usage, 3 not ready (the message says what to run),
 130 interrupted.
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     _add_groups_and_origins(questions)
     _add_credits(questions)
     _add_export(questions)
+    _add_serve(questions)
     return words
 
 
@@ -134,6 +136,50 @@ def _add_export(questions: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="FILE",
         help="instead of the list: write the features to FILE.npz or FILE.parquet",
     )
+
+
+def _add_serve(questions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    serve = questions.add_parser(
+        "serve", parents=[_folder(), _looks()], help="a web page to search with, and an API"
+    )
+    serve.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default: 127.0.0.1)"
+    )
+    serve.add_argument("--port", type=port, default=8000, metavar="N", help="0: any (default: 8000)")
+    serve.add_argument(
+        "--workers", type=count, default=1, metavar="N", help="processes, each with its own index and network"
+    )
+    serve.add_argument(
+        "--root-path",
+        type=prefix,
+        default="",
+        metavar="PREFIX",
+        help="where a reverse proxy serves it: /art for https://example.org/art/",
+    )
+
+
+def port(text: str) -> int:
+    """Return *text*, a port; argparse names this function when it is none."""
+    return _within(text, 0, 65_535)
+
+
+def count(text: str) -> int:
+    """Return *text*, a number of processes; argparse names this function when it is none."""
+    return _within(text, 1, 64)
+
+
+def _within(text: str, least: int, most: int) -> int:
+    if not least <= int(text) <= most:
+        raise ValueError(text)
+    return int(text)
+
+
+def prefix(text: str) -> str:
+    """Return *text*, the path of a URL, without a slash at its end; argparse names this function when it is none."""
+    path = text.strip("/")
+    if not re.fullmatch(r"[A-Za-z0-9._~/-]*", path) or "//" in path or ".." in path:
+        raise ValueError(text)
+    return f"/{path}" if path else ""
 
 
 def _folder() -> argparse.ArgumentParser:

@@ -14,6 +14,7 @@ from artstore.ascending import common, members
 from artstore.catalog import Catalog
 from artstore.catalogs import Catalogs
 from artstore.errors import NotReady, UsageError
+from artstore.facts import Facts, StoredPicture, facts_of, stored_pictures
 from artstore.filters import Filter, IdSets
 from artstore.ledger import PAGE
 from artstore.library import ImageRecord, Library, Listed
@@ -23,6 +24,7 @@ from artstore.wordquery import match_expression
 from embedder.likeness import likeness_of
 from search.collapse import count_more, first_of_each
 from search.credits import Credits, credits_of
+from search.facets import EVERYTHING, Facet, FacetCounter, Order, in_order
 from search.hits import Hit, Hits
 from search.looks import FeatureRows, Looks, picture_asked
 from search.mixing import Box, Part, mixed
@@ -54,6 +56,7 @@ class Engine:
         self._catalogs = Catalogs(settings.catalog_path)
         self._id_sets = IdSets(settings.catalog_path)
         self._looks = Looks(settings, self._catalogs, embedder)
+        self._facets = FacetCounter(settings.catalog_path)
 
     @classmethod
     def open(cls, data_dir: str | Path | None = None, *, embedder: str | None = None, **flags: Any) -> Self:
@@ -65,6 +68,7 @@ class Engine:
         self._looks.close()
         self._catalogs.close()
         self._id_sets.close()
+        self._facets.close()
 
     def __enter__(self) -> Self:
         return self
@@ -150,6 +154,54 @@ class Engine:
             if len(hits) >= top or count >= len(ids):
                 return Hits(hits, hidden=len(ids) - len(fitting))
             count *= 8
+
+    def browse(
+        self, *, top: int = 10, only: Filter | None = None, expand: bool = False, order: Order = Order.MIXED
+    ) -> Hits:
+        """Return the first *top* pictures in *order* that *only* lets through; *expand* is that of :meth:`image`."""
+        _check_top(top)
+        answers = self._id_sets.ids(only or EVERYTHING)
+        if answers is None or len(answers) == 0:
+            return Hits()
+        return Hits(self._shown(in_order(answers, order), {}, top, only, None if expand else answers))
+
+    def facets(
+        self, only: Filter | None = None, *, words: str = "", indexed: bool = False
+    ) -> tuple[Facet, ...]:
+        """Return how many pictures there are of each licence, author, tag, kind of art, kind and size.
+
+        Of those that *only* lets through, that have all *words*, and, if *indexed*, that looks can find; for each
+        but tags, what *only* says of the same is left out: those are what could be asked for instead. Counts are
+        those of :meth:`count_anew`. Raises as :meth:`words` and :meth:`like` do.
+        """
+        among = self._looks.ids() if indexed else None
+        if words:
+            found = self._library.ids_with_words(words)
+            among = found if among is None else among[np.isin(among, found)]
+        return self._facets.count(only or Filter(), among, self._id_sets)
+
+    def count_anew(self) -> int:
+        """Let :meth:`facets` see what the catalog has become, and return how many pictures there are.
+
+        Before the first of them it is done by itself.
+        """
+        return self._facets.refresh()
+
+    def facts(self, image_id: int) -> Facts:
+        """Return what picture *image_id* has beside it, and what the page of its work says.
+
+        Raises :class:`~artstore.errors.UsageError` if there is no such picture.
+        """
+        (record,) = self._known([image_id])
+        return facts_of(self._catalog, image_id, record.work_url)
+
+    def hits(self, image_ids: Sequence[int]) -> Hits:
+        """Return pictures *image_ids*, in that order. Raises :class:`~artstore.errors.UsageError` unless all exist."""
+        return Hits(map(Hit.of, self._known(image_ids)))
+
+    def stored(self, image_ids: Sequence[int]) -> dict[int, StoredPicture]:
+        """Return where the bytes of pictures lie, by image id; those that do not exist are left out."""
+        return stored_pictures(self._catalog, [one for one in image_ids if one.bit_length() < 64])
 
     def group(self, image_id: int) -> Hits:
         """Return picture *image_id*, and after it the copies, recolours and frames that are one with it.

@@ -156,7 +156,10 @@ def _run(*command: str, data_dir: Path, site_url: str = "") -> None:
 def _say_more(data_dir: Path, embedder: str) -> None:
     port = (data_dir / PORT_FILE).read_text()
     talk(f"""
-Ask more, with .venv/bin/python (or after `. .venv/bin/activate`):
+See it all in a browser, with .venv/bin/python (or after `. .venv/bin/activate`):
+  python -m search serve --data-dir {data_dir}     then open http://127.0.0.1:8000/
+
+Ask more:
   python -m search image PICTURE --data-dir {data_dir}
   python -m search words goblin market --data-dir {data_dir}
   python -m embedder --status --data-dir {data_dir}

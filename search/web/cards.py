@@ -1,0 +1,150 @@
+"""Hits as people see them: how large a picture is drawn, what stands below it, where it leads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import unquote, urlsplit
+
+from artstore.combining import is_share_alike
+from artstore.models import Licence
+from search.hits import Hit
+from search.web.links import Links, safe_address
+from search.web.questions import MOST_PICTURES, Example, Question
+from search.web.views import Art, Badge, Card
+
+BOX_PX = (144, 144)
+"""What a picture in a list is fitted into: two beside each other on a phone, and 9, 6, 4, 3 or 2 times the usual sprites."""
+
+SMALL_BOX_PX = (80, 80)
+"""Of a picture in the question."""
+
+STAGE_PX = (320, 320)
+"""Of a picture on its own page, before a script sees how much room there is."""
+
+MOST_TIMES = 16
+"""A picture of one pixel is no more to look at if it is larger."""
+
+UNTITLED = "Untitled"
+
+UNKNOWN = "unknown author"
+
+_FREE = ("cc0",)
+
+
+def art_of(url: str, width: int, height: int, box: tuple[int, int], alt: str) -> Art:
+    """Return a picture of *width* and *height* pixels at *url*, drawn into *box*.
+
+    What fits is enlarged by a whole number, without smoothing; what does not is made smaller.
+    """
+    width, height = max(1, width), max(1, height)
+    times = min(box[0] // width, box[1] // height, MOST_TIMES)
+    if times >= 1:
+        return Art(url, width * times, height * times, crisp=True, alt=alt, width=width, height=height)
+    scale = min(box[0] / width, box[1] / height)
+    shown = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return Art(url, *shown, crisp=False, alt=alt, width=width, height=height)
+
+
+def stage_art(url: str, width: int, height: int, alt: str) -> Art:
+    """Return a picture at *url* for a page of its own: a small one enlarged, a large one as large as there is room."""
+    art = art_of(url, width, height, STAGE_PX, alt)
+    return art if art.crisp else replace(art, shown_width_px=art.width, shown_height_px=art.height)
+
+
+def badge_of(licence: Licence) -> Badge:
+    """Return a licence as a badge."""
+    mood = "free" if licence.key in _FREE else "" if is_share_alike(licence) else "credit"
+    return Badge(licence.name, safe_address(licence.deed_url), mood)
+
+
+def badges_of(licences: Sequence[Licence]) -> tuple[Badge, ...]:
+    """Return the badges of a work."""
+    return tuple(map(badge_of, licences)) or (Badge("no licence stated", None, "ask"),)
+
+
+def file_name_of(file_url: str) -> str:
+    """Return what the file at *file_url* is called, decoded exactly once."""
+    return unquote(urlsplit(file_url).path.rpartition("/")[2])
+
+
+def title_of(hit: Hit) -> str:
+    """Return what to call the work of *hit*."""
+    return hit.title or file_name_of(hit.file_url) or UNTITLED
+
+
+def alt_of(hit: Hit) -> str:
+    """Return what stands for the picture of *hit* where it is not seen."""
+    kind = "Animation" if hit.frames > 1 else "Picture"
+    return f"{kind}: {hit.member or file_name_of(hit.file_url)}"
+
+
+def number(count: int, one: str, many: str | None = None) -> str:
+    """Return *count* with the noun that goes with it."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """Makes cards of hits, for one question."""
+
+    links: Links
+    question: Question
+    """What they answer: their links go on from it."""
+
+    def of(self, hits: Iterable[Hit], marks: Mapping[int, str]) -> tuple[Card, ...]:
+        """Return the cards of *hits*, whose pictures carry *marks*."""
+        return tuple(self.card(hit, marks.get(hit.image_id, "")) for hit in hits)
+
+    def card(self, hit: Hit, mark: str = "") -> Card:
+        """Return the card of *hit*."""
+        name = file_name_of(hit.file_url)
+        thumb = self.links.thumb(hit.image_id, mark)
+        return Card(
+            image_id=hit.image_id,
+            art=art_of(thumb, hit.width_px, hit.height_px, BOX_PX, alt=alt_of(hit)),
+            title=title_of(hit),
+            author=hit.author or UNKNOWN,
+            author_search=self.links.search(Question(author=hit.author)) if hit.author else None,
+            author_url=safe_address(hit.author_url),
+            badges=badges_of(hit.licences),
+            work_url=safe_address(hit.work_url),
+            file_url=safe_address(hit.file_url),
+            file_name=name,
+            member=hit.member,
+            facts=_facts(hit),
+            nearness="" if hit.distance is None else f"{alike_percent(hit.distance)} %",
+            more=hit.more,
+            more_label=f"{hit.more:,} more",
+            picture=self.links.picture(hit.image_id),
+            group=self.links.group(hit.image_id),
+            like=self.links.search(self._like_alone(hit.image_id)),
+            also=self._with(hit.image_id, "like"),
+            unlike=self._with(hit.image_id, "unlike"),
+            credits=self.links.credits([hit.image_id]),
+        )
+
+    def _like_alone(self, image_id: int) -> Question:
+        """Return the question for what looks like *image_id*, under the filters that are not about one work."""
+        return self.question.replaced(
+            words="", like=(Example(image_id),), unlike=(), work="", series_of=None, author="", start=0
+        )
+
+    def _with(self, image_id: int, sign: str) -> str | None:
+        examples = (*self.question.like, *self.question.unlike)
+        if not self.question.like or len(examples) >= MOST_PICTURES:
+            return None
+        if image_id in {example.image_id for example in examples if example.box is None}:
+            return None
+        more = (*getattr(self.question, sign), Example(image_id))
+        return self.links.search(self.question, **{sign: more}, start=0)
+
+
+def _facts(hit: Hit) -> str:
+    size = f"{hit.width_px} × {hit.height_px}"
+    return size if hit.frames == 1 else f"{size} · {number(hit.frames, 'frame')}"
+
+
+def alike_percent(distance: float) -> int:
+    """Return a cosine distance as people read it: 100 is the same, 0 unrelated or opposite."""
+    return round(100 * min(1.0, max(0.0, 1 - distance)))

@@ -1,0 +1,155 @@
+"""Errors as answers: JSON for programs, a page for people."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from artstore.errors import OgaError
+from search.web.errors import WebError, command_in, refusal
+from search.web.guard import Allowance
+from search.web.pages import error_page
+from search.web.shapes import ErrorDetail, ErrorShape
+
+logger = logging.getLogger(__name__)
+
+PROGRAMS = ("/api/", "/thumb/", "/image/", "/upload/", "/healthz", "/metrics", "/openapi.json")
+"""Where programs ask, or what pages are made of; everything else is asked by people."""
+
+COSTS = {
+    "/search": 1,
+    "/hits": 1,
+    "/api/search": 1,
+    "/picture": 1,
+    "/api/picture": 1,
+    "/group": 1,
+    "/api/group": 1,
+}
+"""What a question takes out of a client's allowance."""
+
+NETWORK_COST = 4
+"""More where a picture from outside, or a region, goes through the network."""
+
+UPLOAD_COST = 8
+
+_UPLOADS = frozenset({"/ask", "/api/ask"})
+
+_WHOSE = frozenset({"/whose", "/api/whose"})
+
+
+def path_of(scope: Scope) -> str:
+    """Return the path of a request below the prefix of a reverse proxy."""
+    path: str = scope["path"]
+    root = scope.get("root_path", "").rstrip("/")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
+def answer_to(request: Request, error: WebError) -> Response:
+    """Return *error* in the form that suits whoever asked."""
+    title = error.status.phrase
+    if path_of(request.scope).startswith(PROGRAMS):
+        shape = ErrorShape(error=ErrorDetail(status=error.status, title=title, message=str(error)))
+        answer: Response = JSONResponse(shape.model_dump(), error.status)
+    else:
+        waiting = error.status == HTTPStatus.SERVICE_UNAVAILABLE and error.retry_after_s is not None
+        answer = error_page(
+            request, error.status, title, str(error), command=command_in(str(error)), waiting=waiting
+        )
+    answer.headers["cache-control"] = "no-store"
+    if error.retry_after_s is not None:
+        answer.headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
+    return answer
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Let *app* answer every error so."""
+    app.add_exception_handler(OgaError, _oga_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ClientDisconnect, _gone_away)
+    app.add_exception_handler(Exception, _bug)
+
+
+class Rationed:
+    """Takes the cost of each question from the allowance of whoever asks it."""
+
+    def __init__(self, app: ASGIApp, allowance: Allowance, name: Callable[[Scope], str], root: str) -> None:
+        self._app = app
+        self._allowance = allowance
+        self._name = name
+        self._root = root
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the application does, or that it is too much."""
+        if scope["type"] == "http" and (cost := self._cost(scope)):
+            try:
+                self._allowance.take(self._name(scope), cost)
+            except WebError as error:
+                answer = answer_to(Request({**scope, "root_path": self._root}), error)
+                await answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _cost(self, scope: Scope) -> int:
+        path = path_of({**scope, "root_path": self._root})
+        if path in _UPLOADS:
+            return UPLOAD_COST if scope["method"] == "POST" else 0
+        query: bytes = scope["query_string"]
+        if path in _WHOSE:
+            return NETWORK_COST if query else 0
+        # A region or a token is in it; encoded or not.
+        dear = b"like" in query and any(mark in query for mark in (b"~", b"%7E", b"%7e", b"@", b"%40"))
+        name = path if path in COSTS else path.rpartition("/")[0]
+        return COSTS.get(name, 0) * (NETWORK_COST if dear else 1)
+
+
+async def _oga_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, OgaError):
+        raise error
+    refused = refusal(error)
+    if refused.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("%s: %s", request.url.path, error)
+    return answer_to(request, refused)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    told = {
+        404: "there is nothing at that address",
+        405: "that address is not asked in this way",
+    }.get(error.status_code, str(error.detail))
+    answer = answer_to(request, WebError(error.status_code, told))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    first: dict[str, Any] = error.errors()[0]
+    where = [str(part) for part in first["loc"]]
+    status = HTTPStatus.NOT_FOUND if where[:1] == ["path"] else HTTPStatus.BAD_REQUEST
+    told = "there is nothing at that address" if where[:1] == ["path"] else f"{where[-1]}: {first['msg']}"
+    return answer_to(request, WebError(status, told))
+
+
+async def _gone_away(request: Request, _: Exception) -> Response:
+    return answer_to(request, WebError(HTTPStatus.BAD_REQUEST, "the request ended before it was whole"))
+
+
+async def _bug(request: Request, _: Exception) -> Response:
+    # The server logs its traceback; whoever asked can do nothing about it.
+    return answer_to(
+        request, WebError(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here; it has been noted")
+    )
