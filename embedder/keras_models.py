@@ -111,6 +111,8 @@ def import_keras() -> ModuleType:
     """Import Keras with TensorFlow behind it. Raises :class:`~embedder.errors.MissingTensorFlow`."""
     # Read by TensorFlow's C++ side: a machine without a GPU is told so as an error, at every start.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Otherwise whoever is first takes all memory of a GPU, and a search beside an embedder finds none.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     try:
         with _without_chatter():
             import tensorflow as tf
@@ -182,12 +184,14 @@ def _use_threads(count: int) -> None:
 def _precision(recipe: Recipe, settings: Settings, gpus: Sequence[Any]) -> str:
     if settings.precision != precision.AUTO:
         return settings.precision
+    if recipe.application not in _GAIN:
+        return precision.FLOAT32
     if gpus:
         import tensorflow as tf
 
         details = tf.config.experimental.get_device_details(gpus[0])
         return precision.of_gpu(details.get("compute_capability"))
-    return precision.of_processor() if recipe.application in _GAIN else precision.FLOAT32
+    return precision.of_processor()
 
 
 @contextmanager
