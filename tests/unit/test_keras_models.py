@@ -131,9 +131,7 @@ def test_weights_are_read_as_keras_reads_them(
 def test_an_array_of_one_number_is_read_like_any_other(tmp_path: Path) -> None:
     keras = import_keras()
     # It counts what it was adapted to in such a one.
-    network = keras.applications.EfficientNetB0(
-        weights=None, include_top=False, input_shape=(224, 224, 3)
-    )
+    network = keras.applications.EfficientNetB0(weights=None, include_top=False, input_shape=(224, 224, 3))
     assert any(variable.shape == () for variable in network.weights)
     save_as_keras_2_did(network.layers, tmp_path / "older.h5")
     again = keras.models.clone_model(network)
