@@ -291,13 +291,14 @@ def halving(run: Callable[[NDArray[Any]], Any]) -> Callable[[NDArray[Any]], NDAr
         nonlocal most
         while True:
             try:
-                found = [run(batch[start : start + most]) for start in range(0, len(batch), most)]
+                some = [batch[start : start + most] for start in range(0, len(batch), most)]
+                found = [np.asarray(run(part), np.float32) for part in some]
             except tf.errors.ResourceExhaustedError:
                 if most == 1:
                     raise
                 most = max(1, min(most, len(batch)) // 2)
             else:
-                return np.concatenate([np.asarray(part, np.float32) for part in found])
+                return np.concatenate(found)
 
     return run_in_parts
 
