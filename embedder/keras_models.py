@@ -12,7 +12,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -111,8 +111,6 @@ def import_keras() -> ModuleType:
     """Import Keras with TensorFlow behind it. Raises :class:`~embedder.errors.MissingTensorFlow`."""
     # Read by TensorFlow's C++ side: a machine without a GPU is told so as an error, at every start.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Otherwise whoever is first takes all memory of a GPU, and a search beside an embedder finds none.
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     try:
         with _without_chatter():
             import tensorflow as tf
@@ -170,7 +168,13 @@ def _application_module(keras: ModuleType, application: str) -> ModuleType:
 def _gpus() -> list[Any]:
     import tensorflow as tf
 
-    return list(tf.config.list_physical_devices("GPU"))
+    gpus = list(tf.config.list_physical_devices("GPU"))
+    for gpu in gpus:
+        # Otherwise whoever is first takes all its memory, and a search beside an embedder finds none. Once something
+        # was computed here, it is too late.
+        with suppress(RuntimeError):
+            tf.config.experimental.set_memory_growth(gpu, enable=True)
+    return gpus
 
 
 def _use_threads(count: int) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, partial
@@ -38,7 +39,7 @@ from tests.benchmarks.inference import KINDS, MATRIX_SIDE
 from tests.benchmarks.table import Row, median_ms, print_table, seconds
 
 OLD_WAY_PICTURES = 32
-PICTURES = 400
+PICTURES = 640
 FLOAT32_PICTURES = 96
 COLOUR_PICTURES = {32: 4000, 256: 1000}
 """By their side, in pixels."""
@@ -137,14 +138,20 @@ def _rates(art: Art, precision: str, weights: Path) -> list[Row]:
 
 def _made(folder: Path, title: str, count: int, *, sheet_every: int = 0) -> Art:
     """Draw *count* pictures, after as many small ones as it takes to get warm."""
+    talk(f"drawing {count} pictures, {title} …")
     art = folder / "art"
     art.mkdir(parents=True)
     warm_up = max(WARM_UP_PICTURES.values())
-    for number in range(warm_up + count):
+
+    def draw(number: int) -> None:
         side_px = SIDES_PX[number % len(SIDES_PX)] if number >= warm_up else 32
         is_sheet = sheet_every and number >= warm_up and number % sheet_every == 0
         picture = _sheet(number) if is_sheet else shelf.sprite(number, size_px=side_px)
         picture.save(art / f"{number:04}.png")
+
+    _tiles()
+    with ThreadPoolExecutor(cores()) as threads:
+        list(threads.map(draw, range(warm_up + count)))
     settings = Settings(data_dir=folder / "data")
     shelf.catalog_folder(art, settings)
     return Art(title, settings.data_dir, sorted(art.iterdir())[warm_up:])
