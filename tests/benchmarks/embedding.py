@@ -89,7 +89,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
     parts = parser.parse_args(argv).parts or PARTS
     with tempfile.TemporaryDirectory() as folder:
-        print_table("Embed", embed(Path(folder), random_weights(Path(folder)), parts))
+        weights = random_weights(Path(folder))
+        for part in parts:
+            print_table(f"Embed: {part}", embed(Path(folder), weights, [part]))
     return 0
 
 
