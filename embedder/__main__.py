@@ -156,6 +156,8 @@ def _embed(catalog: Catalog, settings: Settings, words: argparse.Namespace) -> i
         return 0
     # A network takes seconds and gigabytes: it is loaded only if something waits for it.
     if ledger is None or waiting_pictures(ledger, words.limit):
+        # Before that, see whether another process is at it: it would be loaded for nothing.
+        claim(settings.features_dir(settings.embedder)).release()
         known = ledger.embedder.fingerprint if ledger else ""
         with closing(open_embedding(as_made(settings, known))) as embedding:
             ledger = open_ledger(catalog, embedding)

@@ -33,7 +33,7 @@ from embedder.descriptors import (
     root_shares,
     unit,
 )
-from embedder.stripes import stripes
+from embedder.stripes import averaged
 
 AVERAGED_PX = 64
 """Larger art is averaged to between this side and twice as much before it is looked at more closely."""
@@ -62,21 +62,13 @@ class ColourEmbedder:
 
     def prepare(self, source: Path) -> Pixels:
         """Return the art as RGBA with straight alpha, shape (s, s, 4), on no background."""
-        art = _averaged(artwork(source, self._max_px))
-        return fitted(without_background(art), Image.Resampling.BICUBIC)
+        art = artwork(source, self._max_px)
+        small = averaged(art, max(1, max(art.shape[:2]) // AVERAGED_PX))
+        return fitted(without_background(small), Image.Resampling.BICUBIC)
 
     def embed(self, batch: Pixels) -> Floats:
         """Return the weighted descriptors of *batch*, shape (n, s, s, 4), in shape (n, d)."""
         return described(batch, _describe)
-
-
-def _averaged(art: Pixels) -> Pixels:
-    """Return *art* smaller by a whole factor, if it is larger than needed, its pixels averaged as they are seen."""
-    factor = max(art.shape[:2]) // AVERAGED_PX
-    if factor < 2:
-        return art
-    parts = (art[rows] for rows in stripes(art.shape[0], art.shape[1], factor))
-    return np.concatenate([np.asarray(Image.fromarray(part).reduce(factor)) for part in parts])
 
 
 def _describe(batch: Pixels) -> Floats:

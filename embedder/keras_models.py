@@ -12,7 +12,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -168,7 +168,13 @@ def _application_module(keras: ModuleType, application: str) -> ModuleType:
 def _gpus() -> list[Any]:
     import tensorflow as tf
 
-    return list(tf.config.list_physical_devices("GPU"))
+    gpus = list(tf.config.list_physical_devices("GPU"))
+    for gpu in gpus:
+        # Otherwise whoever is first takes all its memory, and a search beside an embedder finds none. Once something
+        # was computed here, it is too late.
+        with suppress(RuntimeError):
+            tf.config.experimental.set_memory_growth(gpu, enable=True)
+    return gpus
 
 
 def _use_threads(count: int) -> None:
@@ -182,12 +188,14 @@ def _use_threads(count: int) -> None:
 def _precision(recipe: Recipe, settings: Settings, gpus: Sequence[Any]) -> str:
     if settings.precision != precision.AUTO:
         return settings.precision
+    if recipe.application not in _GAIN:
+        return precision.FLOAT32
     if gpus:
         import tensorflow as tf
 
         details = tf.config.experimental.get_device_details(gpus[0])
         return precision.of_gpu(details.get("compute_capability"))
-    return precision.of_processor() if recipe.application in _GAIN else precision.FLOAT32
+    return precision.of_processor()
 
 
 @contextmanager
@@ -287,13 +295,14 @@ def halving(run: Callable[[NDArray[Any]], Any]) -> Callable[[NDArray[Any]], NDAr
         nonlocal most
         while True:
             try:
-                found = [run(batch[start : start + most]) for start in range(0, len(batch), most)]
+                some = [batch[start : start + most] for start in range(0, len(batch), most)]
+                found = [np.asarray(run(part), np.float32) for part in some]
             except tf.errors.ResourceExhaustedError:
                 if most == 1:
                     raise
                 most = max(1, min(most, len(batch)) // 2)
             else:
-                return np.concatenate([np.asarray(part, np.float32) for part in found])
+                return np.concatenate(found)
 
     return run_in_parts
 

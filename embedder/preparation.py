@@ -17,7 +17,7 @@ from PIL import Image
 
 from artstore import images
 from embedder.artwork import artwork
-from embedder.stripes import compact, stripes
+from embedder.stripes import averaged, compact
 from embedder.wrapping import rows_of
 
 GROUND = 128
@@ -31,7 +31,7 @@ found them half as often or less. Without this step they did so more often, but 
 in other hues.
 """
 
-SPRITE_VERSION = "sprite-2"
+SPRITE_VERSION = "sprite-3"
 """Part of the fingerprint: vectors of two preparations must not be compared."""
 
 CLASSIC_VERSION = "classic-1"
@@ -58,36 +58,24 @@ def sprite(source: Path, side: int, max_px: int) -> NDArray[np.uint8]:
 
 def on_ground(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Lay *rgba* of shape (h, w, 4) over the ground; return shape (h, w, 3)."""
-    return np.asarray(_grounded(rgba))
-
-
-def _grounded(rgba: NDArray[np.uint8]) -> Image.Image:
     # Pillow mixes in whole numbers, rounded: copies that look the same become the same to the bit.
     seen = Image.fromarray(compact(rgba))
     ground = Image.new("RGB", seen.size, (GROUND, GROUND, GROUND))
     ground.paste(seen.convert("RGB"), mask=seen)
-    return ground
+    return np.asarray(ground)
 
 
 def _laid(rows: Sequence[NDArray[np.uint8]], side: int) -> NDArray[np.uint8]:
     """Return *rows*, RGBA, on the ground and below each other, shape (h, w, 3), at least three times *side* if they are."""
     longer = max(*(row.shape[1] for row in rows), sum(row.shape[0] for row in rows))
-    parts = [_reduced(row, max(1, longer // (3 * side))) for row in rows]
+    # Before they are laid on the ground, which takes longer than averaging.
+    parts = [on_ground(averaged(row, max(1, longer // (3 * side)))) for row in rows]
     laid = np.full((sum(map(len, parts)), max(part.shape[1] for part in parts), 3), GROUND, np.uint8)
     top = 0
     for part in parts:
         laid[top : top + len(part), : part.shape[1]] = part
         top += len(part)
     return laid
-
-
-def _reduced(rgba: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Lay *rgba* over the ground and average blocks of *factor* x *factor* pixels, those at the far edges from what there is."""
-    # A stripe at a time: laid on the ground, the whole would be as large again.
-    parts = [
-        np.asarray(_grounded(rgba[rows]).reduce(factor)) for rows in stripes(len(rgba), rgba.shape[1], factor)
-    ]
-    return np.concatenate(parts)
 
 
 def _fitted(art: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

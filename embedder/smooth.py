@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from embedder.stripes import compact
+
 Pixels = NDArray[np.uint8]
 """Colours multiplied by alpha: what is nearly clear counts little, whatever its colour."""
 
@@ -60,20 +62,24 @@ def sharp(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = rgba.shape[:2]
     if min(height, width) < 2 * MIN_CELLS or height * width > MAX_PX:
         return rgba
-    pixels = np.asarray(Image.fromarray(rgba).convert("RGBa"))
-    across, down = _lines(pixels), _lines(pixels.transpose(1, 0, 2))
-    if _has_hard_steps(across) or _has_hard_steps(down):
+    # Most pictures were not enlarged, and show it in the first lines that are looked at.
+    across = _lines(rgba)
+    if _has_hard_steps(across) or _has_hard_steps(down := _lines(rgba.transpose(1, 0, 2))):
         return rgba
     for times in range(MAX_TIMES, 1, -1):
         if (x := _fit(across, times)) and (y := _fit(down, times)):
-            return _reduced(pixels, times, x, y)
+            return _reduced(_premultiplied(rgba), times, x, y)
     return rgba
 
 
-def _lines(pixels: Pixels) -> Pixels:
-    """Return rows of *pixels*, as many as are looked at, evenly spread."""
-    height = len(pixels)
-    return pixels[np.arange(LINES) * height // LINES] if height > LINES else pixels
+def _lines(rgba: NDArray[np.uint8]) -> Pixels:
+    """Return rows of *rgba*, as many as are looked at, evenly spread."""
+    height = len(rgba)
+    return _premultiplied(rgba[np.arange(LINES) * height // LINES] if height > LINES else rgba)
+
+
+def _premultiplied(rgba: NDArray[np.uint8]) -> Pixels:
+    return np.asarray(Image.fromarray(compact(rgba)).convert("RGBa"))
 
 
 def _has_hard_steps(lines: Pixels) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 STRIPE_PX = 1 << 18
 """Enough that a stripe's share of the time is its pixels', and little memory whatever is made of it."""
@@ -32,3 +33,14 @@ def compact(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     # Whole pixels at a time are copied several times as fast as bytes.
     pixels = np.ascontiguousarray(pixels_of(rgba))
     return pixels.view(np.uint8).reshape(rgba.shape)
+
+
+def averaged(rgba: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Return *rgba*, shape (h, w, 4), with blocks of *factor* x *factor* pixels as their mean, as it is seen.
+
+    At the far edges blocks are what there is.
+    """
+    if factor == 1:
+        return rgba
+    parts = (Image.fromarray(compact(rgba[rows])) for rows in stripes(*rgba.shape[:2], multiple_of=factor))
+    return np.concatenate([np.asarray(part.reduce(factor)) for part in parts])

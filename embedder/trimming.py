@@ -5,6 +5,9 @@ h and w are a picture's height and width in pixels; pictures are RGBA with strai
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import lshift, rshift
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,11 +49,10 @@ def background(rgba: NDArray[np.uint8]) -> tuple[int, ...] | None:
     It is the colour of all four corners of a picture without holes. A frame around nothing, or around one other
     colour, is no background: it is all there is.
     """
-    pixels = pixels_of(rgba)
-    corners = pixels[[0, 0, -1, -1], [0, -1, 0, -1]]
-    if np.any(corners != corners[0]) or rgba[..., 3].min() < 255:
-        return None
     colour = tuple(rgba[0, 0].tolist())
+    corners = pixels_of(rgba)[[0, 0, -1, -1], [0, -1, 0, -1]]
+    if colour[3] < 255 or np.any(corners != corners[0]) or rgba[..., 3].min() < 255:
+        return None
     inner = pixels_of(cut(rgba, colour))
     return None if np.all(inner == inner[0, 0]) else colour
 
@@ -68,32 +70,47 @@ def clear_background(rgba: NDArray[np.uint8], colour: tuple[int, ...]) -> NDArra
     pixels = pixels_of(rgba)
     if pixels.size > MAX_FLOODED_PX:
         return rgba
-    art = rgba.copy()
-    art[_reached(pixels == _number(colour))] = CLEAR
-    return cut(art, CLEAR)
+    art = np.where(reached(pixels == _number(colour)), np.uint32(0), pixels)
+    return cut(art.view(np.uint8).reshape(rgba.shape), CLEAR)
 
 
-def _reached(passable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def reached(passable: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return what of *passable*, shape (h, w), hangs together with its border, over edges of pixels."""
-    reached = np.zeros_like(passable)
-    for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
-        reached[edge] = passable[edge]
-    count = 0
+    border = passable.copy()
+    border[1:-1, 1:-1] = False
+    ways, found = _bits(passable), _bits(border)
     for _ in range(MAX_ROUNDS):
-        for turn in (np.s_[:, :], np.s_[:, ::-1]):
-            for plane, ways in ((reached, passable), (reached.T, passable.T)):
-                _sweep(plane[turn], ways[turn])
-        if count == (count := int(np.count_nonzero(reached))):
+        before = found
+        for shifted in (lshift, rshift):
+            for step in (1, passable.shape[1]):
+                found = _spread(found, ways, shifted, step)
+        if found == before:
             break
-    return reached
+    return _mask(found, passable.shape)
 
 
-def _sweep(reached: NDArray[np.bool_], passable: NDArray[np.bool_]) -> None:
-    """Go on from what is *reached* along each row, until the first pixel that is not *passable*."""
-    places = np.arange(reached.shape[1], dtype=np.int32)
-    start = np.maximum.accumulate(np.where(reached, places, -1), axis=1)
-    wall = np.maximum.accumulate(np.where(passable, -1, places), axis=1)
-    reached |= passable & (start > wall)
+def _spread(found: int, ways: int, shifted: Callable[[int, int], int], step: int) -> int:
+    """Go on from what is *found* in one direction, as far as there are *ways*.
+
+    Twice as far each time, for all pixels at once: sweeping over arrays takes ten times as long. Whoever goes on
+    from the end of a row into the next one comes to a border there, which is found anyway.
+    """
+    while ways:
+        found |= ways & shifted(found, step)
+        ways &= shifted(ways, step)
+        step *= 2
+    return found
+
+
+def _bits(mask: NDArray[np.bool_]) -> int:
+    """Return *mask*, row after row, as the bits of one number."""
+    return int.from_bytes(np.packbits(mask, bitorder="little").tobytes(), "little")
+
+
+def _mask(bits: int, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    count = shape[0] * shape[1]
+    packed = np.frombuffer(bits.to_bytes(-(-count // 8), "little"), np.uint8)
+    return np.unpackbits(packed, count=count, bitorder="little").reshape(shape).view(bool)
 
 
 def _number(colour: tuple[int, ...]) -> np.uint32:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
+from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -171,7 +172,7 @@ def _count(settings: Settings) -> int:
 
 def _serve(
     questions: Sequence[_Question], settings: Settings
-) -> Iterator[_Profile | list[Answer] | OgaError]:
+) -> Iterator[_Profile | list[Answer] | OgaError | OSError]:
     try:
         embedder = _loaded(settings)
     except OgaError as error:
@@ -180,17 +181,29 @@ def _serve(
     # The others have a core each, which decodes as well as it computes.
     with ThreadPoolExecutor(settings.decode_threads if embedder.on_gpu else 1) as threads:
         for question, prepared in [(one, _begun(threads, embedder, one, settings)) for one in questions]:
-            yield answers_to(embedder, list(prepared)) if question.paths else _profile_of(embedder)
+            yield _answered(embedder, prepared) if question.paths else _profile_of(embedder)
+
+
+def _answered(embedder: Embedder, prepared: Iterable[Prepared]) -> list[Answer] | OSError:
+    try:
+        return answers_to(embedder, list(prepared))
+    except OSError as error:
+        # It is the machine's fault, not a picture's: whoever asked has to hear of it.
+        return error
 
 
 def _begun(
     threads: ThreadPoolExecutor, embedder: Embedder, question: _Question, settings: Settings
-) -> Iterator[Prepared]:
+) -> Iterable[Prepared]:
     paths = [settings.data_dir / path for path in question.paths]
-    if not question.is_large:
-        return threads.map(partial(prepare, embedder), paths)
+    if question.is_large:
+        return _in_turn(embedder, paths, settings)
+    return threads.map(partial(prepare, embedder), paths)
+
+
+def _in_turn(embedder: Embedder, paths: Sequence[Path], settings: Settings) -> Iterator[Prepared]:
     with _one_at_a_time(settings):
-        return iter([prepare(embedder, path) for path in paths])
+        yield from [prepare(embedder, path) for path in paths]
 
 
 def _profile_of(embedder: Embedder) -> _Profile:

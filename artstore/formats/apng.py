@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from artstore.formats.film import Disposal, Film, Frame
+from artstore.formats.large_png import SIGNATURE
 from artstore.formats.pixels import rgba
-from artstore.formats.png import SIGNATURE, PngImageFile, accepts
+from artstore.formats.png import PngImageFile, accepts
 
 _SHARED = frozenset({b"PLTE", b"tRNS"})
 """Chunks which say what the pixels of all frames mean."""

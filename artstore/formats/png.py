@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+from artstore.formats.large_png import COLOUR_TYPES, LEAST_PX, MOST_PX, SIGNATURE, unpacked
 
 _GREYS = {"L;2": (3, 85), "L;4": (15, 17), "L": (255, 1)}
 """Of raw modes of grey: the bits of a sample, and what Pillow multiplies it with to fill 8 bits."""
@@ -44,9 +44,32 @@ class PngImageFile(PngImagePlugin.PngImageFile):
         elif isinstance(colour, tuple):
             self.info["transparency"] = tuple(part & 255 for part in colour)
 
+    def _load_large(self, file: IO[bytes]) -> None:
+        """Decode what is large, of 8 bits a colour and not interlaced, if that can be done faster."""
+        mode, is_large = self.mode, LEAST_PX <= self.width * self.height <= MOST_PX
+        if (
+            not is_large
+            or mode not in COLOUR_TYPES
+            or self.tile[0].args != mode
+            or self.info.get("interlace")
+        ):
+            return
+        offset = self.tile[0].offset
+        image = unpacked(file, offset, mode, self.size)
+        file.seek(offset)
+        if image is not None:
+            self.im = image.im
+            # What Pillow does before and after: it reads what is behind the pixels.
+            self.load_prepare()
+            self.tile = []
+            self.load_end()
+
     def load(self) -> Any:  # Pillow's PixelAccess, which has no public name
         """Decode. What is of 16 bits and has a transparent colour is decoded twice: Pillow keeps 8 of them at a time."""
-        if self._clear is None or not self.tile or self.fp is None:
+        if not self.tile or self.fp is None:
+            return super().load()
+        if self._clear is None:
+            self._load_large(self.fp)
             return super().load()
         file = self.fp
         at = file.tell()

@@ -25,6 +25,7 @@ from PIL import Image, ImageFile
 
 from artstore.formats import svg_checks
 from artstore.formats.svg_checks import MAX_BYTES
+from artstore.formats.vips import libvips
 
 MOST_PX = 2000
 """Longer side of what is drawn. libvips draws in squares of this size, and for each anew from the beginning."""
@@ -176,7 +177,7 @@ def _refuse_slow(content: bytes, scale: float, *, has_filters: bool) -> None:
 
 
 def _loaded(content: bytes, scale: float) -> Any:
-    vips = _vips()
+    vips = libvips()
     try:
         return vips.Image.svgload_buffer(content, scale=scale)
     except vips.Error as error:
@@ -187,7 +188,7 @@ def _drawn(drawing: Any) -> bytes:
     """Return the pixels, straight-alpha RGBA."""
     try:
         pixels: bytes = drawing.write_to_memory()
-    except _vips().Error as error:
+    except libvips().Error as error:
         raise OSError(_words(error)) from error
     if drawing.bands != 4 or drawing.format != "uchar":
         raise OSError(f"a drawing in {drawing.bands} bands of {drawing.format}")
@@ -197,16 +198,3 @@ def _drawn(drawing: Any) -> bytes:
 def _words(error: object) -> str:
     """Return in one line what libvips has written in several."""
     return f"not drawn: {' '.join(str(error).split())[:300]}"
-
-
-def _vips() -> Any:
-    """Return pyvips, which has no types, told to keep to one thread and to keep nothing."""
-    try:
-        import pyvips
-    except (ImportError, OSError) as error:
-        raise OSError(
-            "drawings need libvips, which did not load: install pyvips-binary, or libvips with librsvg"
-        ) from error
-    pyvips.vips_lib.vips_concurrency_set(1)
-    pyvips.cache_set_max(0)
-    return pyvips

@@ -1,25 +1,40 @@
-"""What the commands take with VGG16, as a person runs them: seconds from a cold start, and the memory of all their processes."""
+"""What the commands take with VGG16, as a person runs them: seconds from a cold start, and the memory of all their processes.
+
+``python -m tests.benchmarks.embedder_memory`` prints it.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
 
+from artstore.command import run
 from artstore.settings import Settings
 from tests import shelf
-from tests.benchmarks.table import Row
+from tests.benchmarks.embedding import random_weights
+from tests.benchmarks.table import Row, print_table
 
 PICTURES = 160
 HUGE_SIDE_PX = 10_000
 """Of the largest picture that is decoded."""
 
 EVERY_S = 0.05
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the table."""
+    del argv
+    with tempfile.TemporaryDirectory() as folder:
+        weights = random_weights(Path(folder))
+        print_table("Embed: memory and start", run_whole(Path(folder) / "whole", weights))
+    return 0
 
 
 def run_whole(folder: Path, weights: Path) -> list[Row]:
@@ -92,3 +107,7 @@ def _told(path: Path) -> str:
         return path.read_text()
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+if __name__ == "__main__":
+    sys.exit(run("embedder_memory", main))

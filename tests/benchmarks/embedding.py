@@ -1,13 +1,18 @@
 """Pictures per second from files on disk to features on disk, beside the old system's way.
 
 The networks have random weights (seeded, He-normal): the cost is that of the real ones.
-What bounds the rate is the processor: 1 / (1 / inference alone + decoding / cores).
+What bounds the rate is the processor: 1 / (1 / inference alone + decoding / cores). Each part
+can be run for itself: ``python -m tests.benchmarks.embedding sprites``.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, partial
@@ -18,35 +23,42 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from artstore.catalog import Catalog
-from artstore.command import talk
+from artstore.command import run, talk
 from artstore.features import unit
+from artstore.ledger import Ledger
 from artstore.settings import Settings
 from embedder.drain import drain, open_ledger, waiting_pictures
 from embedder.keras_models import import_keras, randomise
 from embedder.machine import cores
-from embedder.precision import FLOAT32, of_processor
-from embedder.preparation import sprite
-from embedder.protocol import Embedder
+from embedder.precision import BFLOAT16, FLOAT32, of_processor
+from embedder.protocol import Embedder, Embedding
 from embedder.registry import open_embedder
 from embedder.workers import open_embedding
 from tests import shelf
-from tests.benchmarks.table import Row, median_ms, seconds
+from tests.benchmarks.inference import KINDS, MATRIX_SIDE
+from tests.benchmarks.table import Row, median_ms, print_table, seconds
 
-OLD_WAY_PICTURES = 24
-PICTURES = 320
-FLOAT32_PICTURES = 64
-WARM_UP_PICTURES = 160
-"""So many that every process has its network by the end of them."""
+OLD_WAY_PICTURES = 32
+PICTURES = 640
+FLOAT32_PICTURES = 96
+COLOUR_PICTURES = {32: 4000, 256: 1000}
+"""By their side, in pixels."""
+
+WARM_UP_PICTURES = {BFLOAT16: 320, FLOAT32: 96}
+"""So many, small ones, that every process has its network by the end of them."""
 
 SIDES_PX = (16, 24, 32, 32, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 SHEET_PX = 2048
 SHEET_EVERY = 8
 """Of the mix, one in eight is a sheet: 13 %."""
 
+PARTS = ("sprites", "sheets", "float32", "colour", "numbers")
+"""What can be measured for itself."""
+
+SHEETS = f"13 % sheets of {SHEET_PX} px"
+
 VGG16_FLOP = 31e9
 """For one picture: its 15.5 billion multiplications, and as many additions."""
-
-MATRIX_SIDE = 4096
 
 COMPARED = 200
 NEIGHBOURS = 10
@@ -71,42 +83,80 @@ def random_weights(folder: Path) -> Path:
     return path
 
 
-def embed(folder: Path, weights: Path) -> list[Row]:
+def main(argv: Sequence[str]) -> int:
+    """Print the table of some parts."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.embedding", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
+    parts = parser.parse_args(argv).parts or PARTS
+    with tempfile.TemporaryDirectory() as folder:
+        weights = random_weights(Path(folder))
+        for part in parts:
+            print_table(f"Embed: {part}", embed(Path(folder), weights, [part]))
+    return 0
+
+
+def embed(folder: Path, weights: Path, parts: Sequence[str] = PARTS) -> list[Row]:
     """Embed generated art, which is put below *folder*, with each embedder."""
-    sprites = _made(folder / "sprites", "sprites up to 512 px", sheet_every=0)
-    mix = _made(folder / "mix", f"13 % sheets of {SHEET_PX} px", sheet_every=SHEET_EVERY)
     best = of_processor()
-    rows = []
-    for art in (sprites, mix):
-        old_per_s = _old_way(art)
-        rows.append(Row(f"old way, `predict` one by one: {art.title}", old_per_s, "pictures/s", "= 1"))
-        vgg16 = _rate(art, "vgg16", best, weights, old_per_s)
-        rows += [
-            vgg16,
-            _bound(art, best, weights, vgg16.value),
-            _rate(art, "vgg16-classic", best, weights, old_per_s),
-        ]
-        rows.append(_rate(art, "vgg16", FLOAT32, weights, old_per_s))
-        rows.append(_rate(art, "colour", "auto", weights, old_per_s))
+    rows: list[Row] = []
+    if "sprites" in parts:
+        rows += _rates(_made(folder / "sprites", "sprites up to 512 px", PICTURES), best, weights)
+    if "sheets" in parts:
+        sheets = _made(folder / "sheets", SHEETS, PICTURES, sheet_every=SHEET_EVERY)
+        rows += _rates(sheets, best, weights)
+    if "float32" in parts:
+        for title, sheet_every in (("sprites up to 512 px", 0), (SHEETS, SHEET_EVERY)):
+            art = _made(folder / f"float32-{sheet_every}", title, FLOAT32_PICTURES, sheet_every=sheet_every)
+            rows += _rates(art, FLOAT32, weights)
+    if "colour" in parts:
+        rows += _colour_rates(folder / "colour")
+    if "numbers" in parts:
+        art = _made(folder / "numbers", "sprites", COMPARED)
+        rows += [*_agreement(art, weights), *_one(art, best, weights)]
+    return rows
+
+
+def _rates(art: Art, precision: str, weights: Path) -> list[Row]:
+    old_per_s = _old_way(art)
+    new_per_s = _per_s(art, "vgg16", precision, weights)
+    classic_per_s = _per_s(art, "vgg16-classic", precision, weights)
     return [
-        *rows,
-        _matrix_share(best, rows[1].value),
-        *_agreement(sprites, weights),
-        *_one(sprites, best, weights),
+        Row(f"old way, `predict` one by one: {art.title}", old_per_s, "pictures/s", "= 1"),
+        Row(
+            f"vgg16, {precision}: {art.title}",
+            new_per_s,
+            "pictures/s",
+            f"{new_per_s / old_per_s:.1f} x the old way",
+        ),
+        *_bounds(art, precision, weights, new_per_s),
+        Row(
+            f"vgg16-classic, {precision}: {art.title}",
+            classic_per_s,
+            "pictures/s",
+            f"{classic_per_s / old_per_s:.1f} x the old way",
+        ),
     ]
 
 
-def _made(folder: Path, title: str, sheet_every: int) -> Art:
+def _made(folder: Path, title: str, count: int, *, sheet_every: int = 0) -> Art:
+    """Draw *count* pictures, after as many small ones as it takes to get warm."""
+    talk(f"drawing {count} pictures, {title} …")
     art = folder / "art"
     art.mkdir(parents=True)
-    for number in range(WARM_UP_PICTURES + PICTURES):
-        side_px = SIDES_PX[number % len(SIDES_PX)]
-        is_sheet = sheet_every and number % sheet_every == 0
+    warm_up = max(WARM_UP_PICTURES.values())
+
+    def draw(number: int) -> None:
+        side_px = SIDES_PX[number % len(SIDES_PX)] if number >= warm_up else 32
+        is_sheet = sheet_every and number >= warm_up and number % sheet_every == 0
         picture = _sheet(number) if is_sheet else shelf.sprite(number, size_px=side_px)
         picture.save(art / f"{number:04}.png")
+
+    _tiles()
+    with ThreadPoolExecutor(cores()) as threads:
+        list(threads.map(draw, range(warm_up + count)))
     settings = Settings(data_dir=folder / "data")
     shelf.catalog_folder(art, settings)
-    return Art(title, settings.data_dir, sorted(art.iterdir()))
+    return Art(title, settings.data_dir, sorted(art.iterdir())[warm_up:])
 
 
 @cache
@@ -139,64 +189,79 @@ def _old_way(art: Art) -> float:
     return OLD_WAY_PICTURES / seconds(lambda: [one(path) for path in art.paths[1 : OLD_WAY_PICTURES + 1]])
 
 
-def _rate(art: Art, name: str, precision: str, weights: Path, old_per_s: float) -> Row:
+def _per_s(art: Art, name: str, precision: str, weights: Path) -> float:
     talk(f"{name} in {precision}, {art.title} …")
     settings = Settings(data_dir=art.data_dir, embedder=name, weights=str(weights), precision=precision)
-    limit = FLOAT32_PICTURES if precision == FLOAT32 else PICTURES
     with Catalog(settings.catalog_path) as catalog, closing(open_embedding(settings)) as embedding:
         ledger = open_ledger(catalog, embedding)
-        for _ in drain(ledger, embedding, waiting_pictures(ledger, WARM_UP_PICTURES), settings):
-            pass
-        waiting = waiting_pictures(ledger, limit)
-        taken_s = seconds(lambda: list(drain(ledger, embedding, waiting, settings)))
+        waiting = waiting_pictures(ledger)
+        measured = waiting[-len(art.paths) :]
+        _drained(ledger, embedding, waiting[: WARM_UP_PICTURES[precision]], settings)
+        taken_s = seconds(partial(_drained, ledger, embedding, measured, settings))
         # The next may compute in another precision.
         ledger.forget()
-    per_s = len(waiting) / taken_s
-    what = f"{name}, {precision}: {art.title}" if name != "colour" else f"{name}: {art.title}"
-    return Row(what, per_s, "pictures/s", f"{per_s / old_per_s:.1f} x the old way")
+    return len(measured) / taken_s
 
 
-def _bound(art: Art, precision: str, weights: Path, per_s: float) -> Row:
-    inference_per_s = _inference_alone(precision, weights)
-    paths = art.paths[:104]
-    decoding_s = seconds(lambda: [sprite(path, 224, 10**8) for path in paths]) / len(paths)
-    bound = 1 / (1 / inference_per_s + decoding_s / cores())
-    note = f"{inference_per_s:.1f} pictures/s inference alone, {decoding_s * 1000:.1f} ms to prepare one"
-    return Row("of what the processor allows", 100 * per_s / bound, "%", note)
+def _drained(ledger: Ledger, embedding: Embedding, image_ids: Sequence[int], settings: Settings) -> None:
+    for _ in drain(ledger, embedding, image_ids, settings):
+        pass
 
 
-def _inference_alone(precision: str, weights: Path) -> float:
-    """Return pictures/s of one process per core that embeds prepared pictures, all at the same time."""
+def _bounds(art: Art, precision: str, weights: Path, per_s: float) -> list[Row]:
+    """Measure inference alone, preparation alone and matrices alone, each on all cores at once."""
+    talk(f"inference and preparation alone, {art.title} …")
+    words = [precision, str(weights), *map(str, art.paths[:104])]
+    inference_per_s, decoded_per_s, prepared_per_s, matrix_flop = _on_all_cores(words)
+    rows = []
+    for what, rate in (("decoding", decoded_per_s), ("decoding and preparing", prepared_per_s)):
+        bound = 1 / (1 / inference_per_s + 1 / rate)
+        note = f"1 / (1 / {inference_per_s:.1f} + 1 / {rate:.0f}) = {bound:.1f} pictures/s"
+        rows.append(Row(f"of what inference and {what} allow", 100 * per_s / bound, "%", note))
+    note = f"{matrix_flop / 1e12:.2f} TFLOP/s: matrices of {MATRIX_SIDE} x {MATRIX_SIDE}; inference alone {100 * inference_per_s * VGG16_FLOP / matrix_flop:.0f} %"
+    share = 100 * per_s * VGG16_FLOP / matrix_flop
+    return [*rows, Row(f"of the matrix peak in {precision}", share, "%", note)]
+
+
+def _on_all_cores(words: Sequence[str]) -> list[float]:
+    """Return what processes of :mod:`tests.benchmarks.inference`, one for each core, do in a second of each of its kinds of work."""
+    command = [sys.executable, "-m", "tests.benchmarks.inference", *words]
     started = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.inference", precision, str(weights)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         for _ in range(cores())
     ]
+    rates = []
+    for _ in KINDS:
+        # Each kind begins in all of them at once.
+        for process in started:
+            assert process.stdin
+            process.stdin.write("\n")
+        rates.append(sum(float(process.stdout.readline()) for process in started if process.stdout))
     for process in started:
-        assert process.stdout
-        process.stdout.readline()
-    for process in started:
-        assert process.stdin
-        process.stdin.close()
-    rates = [float(process.stdout.readline()) for process in started if process.stdout]
-    for process in started:
-        process.wait()
-    return sum(rates)
+        process.communicate()
+    return rates
 
 
-def _matrix_share(precision: str, per_s: float) -> Row:
-    import tensorflow as tf
-
-    left = tf.cast(tf.random.normal((MATRIX_SIDE, MATRIX_SIDE)), precision)
-    multiplied = tf.function(tf.matmul)
-    taken_s = median_ms(lambda: multiplied(left, left).numpy(), 5) / 1000
-    peak_flop = 2 * MATRIX_SIDE**3 / taken_s
-    note = f"{peak_flop / 1e12:.2f} TFLOP/s: two matrices of {MATRIX_SIDE} x {MATRIX_SIDE}"
-    return Row(f"vgg16, of the matrix peak in {precision}", 100 * per_s * VGG16_FLOP / peak_flop, "%", note)
+def _colour_rates(folder: Path) -> list[Row]:
+    rows = []
+    for side_px, count in COLOUR_PICTURES.items():
+        talk(f"colour, sprites of {side_px} px …")
+        art = shelf.save_sprites(folder / f"art-{side_px}", count, side_px)
+        settings = Settings(data_dir=folder / f"data-{side_px}", embedder="colour")
+        shelf.catalog_folder(art, settings)
+        with Catalog(settings.catalog_path) as catalog, closing(open_embedding(settings)) as embedding:
+            ledger = open_ledger(catalog, embedding)
+            waiting = waiting_pictures(ledger)
+            taken_s = seconds(partial(_drained, ledger, embedding, waiting, settings))
+        rows.append(
+            Row(
+                f"colour: sprites of {side_px} px",
+                count / taken_s,
+                "pictures/s",
+                f"{count} pictures, starting included",
+            )
+        )
+    return rows
 
 
 def _agreement(art: Art, weights: Path) -> list[Row]:
@@ -243,3 +308,7 @@ def _one(art: Art, precision: str, weights: Path) -> list[Row]:
 
 def _ask(embedder: Embedder, path: Path) -> object:
     return embedder.embed(embedder.prepare(path)[None])
+
+
+if __name__ == "__main__":
+    sys.exit(run("embedding", main))

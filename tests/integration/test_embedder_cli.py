@@ -17,6 +17,7 @@ from PIL import Image
 
 from artstore.catalog import Catalog
 from artstore.errors import NotReady
+from artstore.features import claim
 from artstore.library import Library
 from artstore.settings import Settings
 from embedder.batches import Here
@@ -168,6 +169,20 @@ def test_nothing_is_forgotten_while_another_process_embeds(data: Path, tmp_path:
         assert list(steps) == []
     assert status(data)["embedded by colour"] == COUNT + 10
     assert shelf.embedder(data, "--forget", "colour").returncode == 0
+
+
+def test_a_second_embedder_is_told_so_before_it_loads_a_network(data: Path, tmp_path: Path) -> None:
+    # Whoever imports it ends with another message.
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('none here')")
+    words = ("--embedder", "keras:MobileNetV2", "--weights", "random")
+    lock = claim(Settings(data_dir=data).features_dir("keras:MobileNetV2"))
+    try:
+        done = shelf.embedder(data, *words, PYTHONPATH=str(tmp_path))
+    finally:
+        lock.release()
+    assert done.returncode == 3
+    assert "another process is embedding" in done.stderr
+    assert "TensorFlow" in shelf.embedder(data, *words, PYTHONPATH=str(tmp_path)).stderr
 
 
 DAMAGES = {

@@ -1,5 +1,6 @@
 """A kill at any moment costs the batch in hand and nothing else; two processes never spoil each other's work."""
 
+import resource
 import shutil
 import subprocess
 import time
@@ -126,6 +127,22 @@ def test_a_kill_again_and_again_still_comes_to_an_end(settings: Settings) -> Non
     for limit in ("100", "300", "200"):
         before = bytes_on_disk(settings)
         kill_when(start(settings, "--limit", limit), lambda at=before: bytes_on_disk(settings) > at)  # type: ignore[misc]
+    assert shelf.embedder(settings.data_dir, "--embedder", "colour").returncode == 0
+    assert_whole(settings)
+
+
+def test_a_full_disk_is_told_in_one_line_and_costs_the_batch_in_hand(settings: Settings) -> None:
+    running = start(settings)
+    # A limit on the size of files stands for a disk that is full in the middle of the second batch.
+    most_bytes = ColourEmbedder.batch_size * DIM * 3
+    resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+    _, talk = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert "Traceback" not in talk
+    assert [line for line in talk.splitlines() if line.startswith("embedder: ")] == [
+        "embedder: File too large; what is done is kept, run again when it is mended"
+    ]
+    assert 0 < shelf.count_rows(settings, "features") < COUNT
     assert shelf.embedder(settings.data_dir, "--embedder", "colour").returncode == 0
     assert_whole(settings)
 

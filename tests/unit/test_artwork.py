@@ -15,6 +15,7 @@ from PIL import Image
 from embedder.artwork import artwork
 from embedder.preparation import sprite
 from embedder.stripes import STRIPE_PX
+from embedder.trimming import reached
 from tests import shelf
 from tests.benchmarks.copies import (
     COPIES,
@@ -175,6 +176,28 @@ def test_blocks_are_found_in_pictures_of_many_stripes(tmp_path: Path) -> None:
     pixels = np.array(large)
     pixels[-1, -1] = 255 - pixels[-1, -1]
     assert art_of(Image.fromarray(pixels), tmp_path / "y.png").shape == (900, 1200, 4)
+
+
+def filled(passable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What a step at a time comes to from the border: slow, and surely right."""
+    found = passable.copy()
+    found[1:-1, 1:-1] = False
+    while True:
+        framed = np.pad(found, 1)
+        around = framed[:-2, 1:-1] | framed[2:, 1:-1] | framed[1:-1, :-2] | framed[1:-1, 2:]
+        more = found | (around & passable)
+        if (more == found).all():
+            return found
+        found = more
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (7, 1), (2, 2), (13, 8), (40, 65)])
+@pytest.mark.parametrize("share", [0.3, 0.95, 1.0])
+def test_a_background_is_filled_as_far_as_it_goes(shape: tuple[int, int], share: float) -> None:
+    random = np.random.default_rng(2)
+    for _ in range(20):
+        passable = random.random(shape) < share
+        np.testing.assert_array_equal(reached(passable), filled(passable))
 
 
 @pytest.mark.parametrize("colour", ["white", "black", "#ff00ff"])

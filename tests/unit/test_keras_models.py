@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +55,9 @@ def batch_of(embedder: KerasEmbedder, folder: Path, count: int = 4) -> NDArray[A
     return np.stack([embedder.prepare(path) for path in sorted(folder.iterdir())])
 
 
-def save_as_keras_2_did(network: Any, path: Path) -> None:
+def save_as_keras_2_did(layers: Sequence[Any], path: Path) -> None:
     """Layer after layer, each with the names of its arrays: what the ImageNet weights of Keras are in to this day."""
     with h5py.File(path, "w") as file:
-        layers = [*network.layers, import_keras().layers.Dense(1000, name="predictions")]
-        layers[-1].build((None, 4096))
         file.attrs["layer_names"] = [layer.name.encode() for layer in layers]
         for layer in layers:
             group = file.create_group(layer.name)
@@ -119,12 +117,27 @@ def test_weights_are_read_as_keras_reads_them(
     network = keras.applications.VGG16(weights=None)
     if older:
         path = tmp_path / "older.h5"
-        save_as_keras_2_did(known, path)
+        top = keras.layers.Dense(1000, name="predictions")
+        top.build((None, 4096))
+        save_as_keras_2_did([*known.layers, top], path)
     read_weights(network, path, fill)
     for layer in (layer for layer in known.layers if layer.weights):
         found = network.get_layer(layer.name).get_weights()
         for expected, array in zip(layer.get_weights(), found, strict=True):
             np.testing.assert_array_equal(array, expected)
+
+
+@tf
+def test_an_array_of_one_number_is_read_like_any_other(tmp_path: Path) -> None:
+    keras = import_keras()
+    # It counts what it was adapted to in such a one.
+    network = keras.applications.EfficientNetB0(weights=None, include_top=False, input_shape=(224, 224, 3))
+    assert any(variable.shape == () for variable in network.weights)
+    save_as_keras_2_did(network.layers, tmp_path / "older.h5")
+    again = keras.models.clone_model(network)
+    read_weights(again, tmp_path / "older.h5", fill)
+    for expected, array in zip(network.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(array, expected)
 
 
 @tf

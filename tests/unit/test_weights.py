@@ -116,12 +116,16 @@ def test_another_file_of_that_name_is_refused_and_kept(tmp_path: Path) -> None:
 
 
 def test_the_right_download_is_stored_and_not_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with served(whole) as url:
         monkeypatch.setattr(weights, "VGG16_URL", url)
         path = vgg16_weights(tmp_path / "a" / "new folder")
     assert path.read_bytes() == CONTENT
+    out, talk = capsys.readouterr()
+    assert out == ""
+    for part in (VGG16_FILE, "100%", "5.12M/5.12M"):
+        assert part in talk, "how far it is has to be seen"
     # The server is gone.
     assert vgg16_weights(tmp_path / "a" / "new folder") == path
 

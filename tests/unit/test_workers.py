@@ -1,5 +1,6 @@
 """Processes that embed: the same vectors as in one, and nothing lost when one of them ends."""
 
+import errno
 import os
 import signal
 from collections.abc import Iterator, Sequence
@@ -98,6 +99,19 @@ def test_what_was_in_a_process_that_is_killed_is_embedded_by_another(
         found = by_path(iter([first])) | by_path(answered)
     assert len(found) == COUNT
     assert not any(isinstance(answer, PictureError) for answer in found.values())
+
+
+def test_a_disk_that_fails_is_the_machines_fault_and_no_pictures(
+    settings: Settings, pictures: list[Waiting], capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken = settings.data_dir / pictures[5].path
+    broken.unlink()
+    # The first bytes of it cannot be read by anybody: EIO.
+    broken.symlink_to("/proc/self/mem")
+    with closing(Workers(settings)) as workers, pytest.raises(OSError, match="Input/output error") as caught:
+        by_path(workers.answers(in_batches(pictures)))
+    assert caught.value.errno == errno.EIO
+    assert capfd.readouterr().err == ""
 
 
 def test_large_pictures_are_embedded_beside_small_ones(settings: Settings, pictures: list[Waiting]) -> None:
