@@ -6,11 +6,13 @@ import asyncio
 import logging
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Self
 
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
+from scrapy.statscollectors import StatsCollector
 
 logger = logging.getLogger(__name__)
 
@@ -66,3 +68,12 @@ class Progress:
         if per_s and left > 0:
             line += f", about {timedelta(seconds=round(left / per_s))} left"
         return line
+
+
+def summary(stats: StatsCollector, data_dir: Path) -> str:
+    """Return what came of a crawl, and how to see what failed in *data_dir*."""
+    works, files, images, failures = (
+        stats.get_value(f"oga/{name}", 0) for name in ("works", "files", "images", "failures")
+    )
+    listed = f" (`python -m embedder --failures --data-dir {data_dir}` lists them)" if failures else ""
+    return f"{works} works, {files} new files, {images} pictures, {failures} failures{listed}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -14,19 +15,20 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure as TwistedFailure
 
 from artstore.catalog import Catalog
+from artstore.errors import NotWritten
 from artstore.models import Failure, Stage
 from artstore.places import Places
 from artstore.settings import Settings
 from artstore.visits import Validators, Visits
 from artstore.walks import Walks
 from ogaspider.downloads import VERBATIM, header
-from ogaspider.ending import ENDED, CrawlEnded
+from ogaspider.ending import ENDED, NOT_WRITTEN, CrawlEnded, Ending
 from ogaspider.items import ArtItem, Gone, Item, Unchanged, recorded_urls
 from ogaspider.listings import CollectionPage, ListingPage, rows_of
 from ogaspider.missing import Missing
 from ogaspider.newest import Newest
 from ogaspider.pages import WorkPage
-from ogaspider.progress import ANNOUNCED, KNOWN
+from ogaspider.progress import ANNOUNCED, KNOWN, summary
 from ogaspider.reasons import reason_of
 from ogaspider.settings import derived_settings, house_settings
 from ogaspider.unrecognised import explained
@@ -109,16 +111,15 @@ class OgaSpider(Spider):
                 if url not in self._asked:
                     yield self._work_request(url)
         for listing in self._query.listings:
-            was_ended = self._walk_book.begin(listing.key)
-            self._walks[listing] = Walk(
-                listing,
-                self._query.max_pages,
-                to_known=self._query.update and was_ended,
-                was_ended=was_ended,
-            )
-            if self._query.since:
-                self._newest[listing] = Newest(listing, self._query.since)
-            yield self._page_request(listing, 0, last=0)
+            with self._writing():
+                was_ended = self._walk_book.begin(listing.key)
+                to_known = self._query.update and was_ended
+                self._walks[listing] = Walk(
+                    listing, self._query.max_pages, to_known=to_known, was_ended=was_ended
+                )
+                if self._query.since:
+                    self._newest[listing] = Newest(listing, self._query.since)
+                yield self._page_request(listing, 0, last=0)
 
     def parse_page(
         self, response: Response, listing: Listing | ArtCollection, page: int, last: int
@@ -219,7 +220,8 @@ class OgaSpider(Spider):
 
     def item_recorded(self, item: Item) -> None:
         """Forget that a work was asked for where the catalog knows by now that it is not to be asked for again."""
-        self._missing.came(recorded_urls(item))
+        with self._writing():
+            self._missing.came(recorded_urls(item))
         for url in recorded_urls(item):
             if not self._visits.is_due(url):
                 self._asked.discard(url)
@@ -246,28 +248,21 @@ class OgaSpider(Spider):
         if self._is_over or lost or self._query.since:
             return
         self._is_over = True
-        missing = self._missing.after(self._walks.values()) - self._asked
-        if missing:
-            self.logger.info(
-                "works that no listing names, asked whether they are still there: %d", len(missing)
-            )
-            self._count(ANNOUNCED, len(missing))
-            for url in sorted(missing):
-                self.crawler.engine.crawl(self._work_request(url))
-            raise DontCloseSpider
+        with self._writing():
+            missing = self._missing.after(self._walks.values()) - self._asked
+            if missing:
+                self.logger.info(
+                    "works that no listing names, asked whether they are still there: %d", len(missing)
+                )
+                self._count(ANNOUNCED, len(missing))
+                for url in sorted(missing):
+                    self.crawler.engine.crawl(self._work_request(url))
+                raise DontCloseSpider
 
     def closed(self, reason: str) -> None:
         """Say what came of it."""
         self._catalog.close()
-        stats = self.crawler.stats
-        numbers = {
-            name: stats.get_value(f"oga/{name}", 0) for name in ("works", "files", "images", "failures")
-        }
-        self.logger.info(
-            "%s: %d works, %d new files, %d pictures, %d failures%s",
-            reason, numbers["works"], numbers["files"], numbers["images"], numbers["failures"],
-            f" (`python -m embedder --failures --data-dir {self._data_dir}` lists them)" if numbers["failures"] else "",
-        )  # fmt: skip
+        self.logger.info("%s: %s", reason, summary(self.crawler.stats, self._data_dir))
 
     def _go_on(self, newest: Newest) -> list[Request | Item]:
         """Return what is to be asked for now that a page of the listing, or one of its works, has come.
@@ -312,7 +307,8 @@ class OgaSpider(Spider):
 
     def _in_place_of(self, request: Request) -> Sequence[Request | Item]:
         """Return what is to be asked for in the place of a page that will not come."""
-        if walk := self._walk_of(request):
+        if listing := request.cb_kwargs.get("listing"):
+            walk = self._walks[listing]
             walk.is_unread = True
             return self._next_pages(walk, 1)
         return self._came(request.cb_kwargs.get("newest"), request.cb_kwargs.get("place", 0))
@@ -357,7 +353,7 @@ class OgaSpider(Spider):
     ) -> None:
         """Count a page of which nothing is recorded but that it failed no more, and which works a *walk* came by."""
         self._count("oga/pages")
-        with self._catalog.transaction():
+        with self._writing(), self._catalog.transaction():
             for url in _asked_urls(response):
                 self._catalog.forget_failures(Stage.PAGE, url)
             if walk and isinstance(walk.listing, Listing):
@@ -375,9 +371,13 @@ class OgaSpider(Spider):
         reason, detail = explained(response, listing)
         return self._failed(_asked_first(response), reason, detail)
 
-    def _walk_of(self, request: Request) -> Walk | None:
-        listing: Listing | ArtCollection | None = request.cb_kwargs.get("listing")
-        return self._walks[listing] if listing else None
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """End the crawl where what is done inside cannot be written: nothing else could be."""
+        try:
+            yield
+        except NotWritten as error:
+            Ending(self.crawler).end(NOT_WRITTEN, str(error))
 
     def _failed(self, url: str, reason: str, detail: str) -> Failure:
         self.logger.warning("page not read: %s (%s)", url, reason)

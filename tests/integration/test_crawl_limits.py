@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.integration.crawling import bytes_below, crawl, rows
+from artstore.catalog import Catalog
+from artstore.models import Failure, Stage
+from tests.integration.crawling import QUICK, ROOT, bytes_below, command, crawl, environment, rows
 from tests.integration.test_crawl_more_faults import peak_mb
 from tests.replica import ReplicaServer, Site, build_site, pages
 from tests.replica.site import FILES_PATH
@@ -109,6 +114,29 @@ def test_a_file_of_unknown_size_is_asked_for_again_and_its_bytes_are_not_taken(
         assert rows(tmp_path, "SELECT state FROM files WHERE path = ?", big.name) == [("failed",)]
         crawl(server.url, tmp_path, *words)
     assert (tmp_path / "files" / big.name).read_bytes() == big.content
+
+
+def test_a_catalog_that_cannot_be_written_ends_the_crawl_with_one_message(tmp_path: Path, site: Site) -> None:
+    Catalog(tmp_path / "catalog.db").close()
+    with ReplicaServer(site) as server, closing(sqlite3.connect(tmp_path / "catalog.db")) as reader:
+        # While this one reads, the journal is kept, and what is written comes behind its end: beyond what may be written.
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM works").fetchall()
+        with Catalog(tmp_path / "catalog.db") as catalog, catalog.transaction():
+            for number in range(100):
+                catalog.record_failure(Failure(Stage.PAGE, f"/content/{number}", "http_500", "x" * 1_000))
+        bounded = ("bash", "-c", 'ulimit -f 64; exec "$@"', "bash", *command(*QUICK))
+        done = subprocess.run(
+            bounded,
+            cwd=ROOT,
+            env=environment(server.url, tmp_path),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.count("the crawl ends: the catalog cannot be written") == 1
+    assert "Traceback" not in done.stderr
 
 
 BOUNDED = {
