@@ -81,7 +81,7 @@ class Library:
             work_id = (
                 SELECT work_id FROM work_files WHERE work_files.file_id = files.file_id
                 ORDER BY listed DESC, CASE WHEN (
-                    SELECT count(*) FROM work_files AS every WHERE every.file_id = files.file_id
+                    SELECT count(*) FROM work_files AS every WHERE every.file_id = work_files.file_id
                 ) > 1 THEN work_id IN (SELECT work_id FROM works WHERE {fits.sql}) END DESC, work_id LIMIT 1
             )
         """
