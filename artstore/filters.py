@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -86,6 +86,8 @@ class Filter:
         object.__setattr__(self, "tags", (self.tags,) if isinstance(self.tags, str) else tuple(self.tags))
         if self.licence is not None and not find_licences(self.licence):
             raise UsageError(f"no licence is named in {self.licence!r}; leave it out for all of them")
+        if self.kind is not None and not _parts(self.kind):
+            raise UsageError(f"no kind of picture is named in {self.kind!r}; there are {', '.join(KINDS)}")
         if unknown := [kind for kind in _parts(self.kind) if kind not in KINDS]:
             raise UsageError(f"no kind of picture is called {unknown[0]!r}; there are {', '.join(KINDS)}")
         if self.words is not None and match_expression(self.words) is None:
@@ -101,7 +103,7 @@ class Filter:
 
     def __bool__(self) -> bool:
         """Say whether anything is asked for."""
-        return any(getattr(self, field.name) not in (None, ()) for field in fields(self))
+        return self.of_work() is not None or self.of_image() is not None
 
     def of_work(self) -> Condition | None:
         """Return what a row of ``works`` has to be, or None if it may be any."""

@@ -76,10 +76,13 @@ class Library:
         these to one that fits *only*, by which the picture may have been found.
         """
         fits = (only.of_work() if only else None) or Condition("0")
+        # Which works fit is only looked up where there is a choice: of many works it takes longer than all else.
         one = f"""
             work_id = (
                 SELECT work_id FROM work_files WHERE work_files.file_id = files.file_id
-                ORDER BY listed DESC, work_id IN (SELECT work_id FROM works WHERE {fits.sql}) DESC, work_id LIMIT 1
+                ORDER BY listed DESC, CASE WHEN (
+                    SELECT count(*) FROM work_files AS every WHERE every.file_id = work_files.file_id
+                ) > 1 THEN work_id IN (SELECT work_id FROM works WHERE {fits.sql}) END DESC, work_id LIMIT 1
             )
         """
         records = {record.image_id: record for record in self._described(image_ids, one, fits.parameters)}

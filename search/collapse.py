@@ -35,8 +35,8 @@ def count_more(
     """
     group_of = groups.of(shown)
     counts = {
-        group: np.count_nonzero(members(np.array([one for one in ids if one not in leave_out]), answers))
+        group: int(members(np.array([one for one in ids if one not in leave_out], np.int64), answers).sum())
         for group, ids in groups.members(list(set(group_of.values()))).items()
     }
     # What is shown is an answer itself.
-    return {image_id: int(counts[group]) - 1 for image_id, group in group_of.items()}
+    return {image_id: counts[group] - 1 for image_id, group in group_of.items()}

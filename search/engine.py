@@ -292,10 +292,10 @@ class Engine:
         """Return the hits for *question*, shape (1, d)."""
         answers = sight.within(self._allowed(only))
         asked = np.array(leave_out, np.int64)
-        could = len(sight.ids) - np.count_nonzero(members(asked, sight.ids))
-        can = len(answers) - np.count_nonzero(members(asked, answers))
+        could = len(sight.ids) - int(members(asked, sight.ids).sum())
+        can = len(answers) - int(members(asked, answers).sum())
         if can == 0:
-            return Hits(hidden=int(could))
+            return Hits(hidden=could)
         count = max(MIN_CANDIDATES, 2 * top)
         while True:
             wanted = min(count, can) + len(leave_out)
@@ -306,7 +306,7 @@ class Engine:
             hits = self._shown(ranked, by_id, top, only, more_among=more_among)
             # One group may fill all candidates: then more are wanted.
             if len(hits) >= top or are_all or count >= can:
-                return Hits(hits, hidden=int(could - can))
+                return Hits(hits, hidden=could - can)
             count *= 4
 
     def _shown(

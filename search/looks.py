@@ -73,7 +73,8 @@ class Looks:
         catalog = self._catalogs.mine()
         if self._is_indexed(preferred):
             return preferred
-        if held and (held.row.name == preferred or known_embedder(catalog, held.row.name) == held.row):
+        # Also for the moment in which an index is made anew.
+        if held and self._is_there(held.row):
             return held.row.name
         # One that was stopped before its first batch is known too, but has nothing to ask.
         known = [row.name for row in embedders(catalog) if Ledger(catalog, row).any()]
@@ -97,7 +98,11 @@ class Looks:
                 return self._sight
         is_new = state not in {(held.row, held.stamp), self._failed} and state[1] is not None
         if is_new and self._loading.acquire(blocking=False):
-            threading.Thread(target=self._renew, args=state, name="newer index").start()
+            try:
+                threading.Thread(target=self._renew, args=state, name="newer index").start()
+            except RuntimeError:
+                # No thread is to be had now; the next question tries again.
+                self._loading.release()
         return held
 
     def vector_from(self, sight: Sight, source: Path, box: Box | None = None) -> NDArray[np.float32]:
@@ -161,10 +166,10 @@ class Looks:
 
     def _renew(self, row: EmbedderRow, stamp: Stamp | None) -> None:
         """Load the newer index; if it cannot be, the old one stays, until there is a newer one still."""
+        self._failed = row, stamp
         try:
             self._sight = self._loaded(row, stamp)
         except (OgaError, OSError, MemoryError) as error:
-            self._failed = row, stamp
             logger.warning("a newer index was not loaded, the one before answers: %s", error)
         finally:
             self._loading.release()

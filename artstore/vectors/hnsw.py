@@ -37,6 +37,9 @@ BUILD_BREADTH = 200
 do not find themselves."""
 BREADTH = 128
 """ef: candidates kept while asking; 0.999 to 1.000 of the true ten on 4096-d vectors."""
+MOST_BREADTH = 400
+"""Twice the candidates that are asked for usually. hnswlib has one ef for all who ask, so that one question for very
+many would make all later ones slow; where more are asked for, it keeps as many as are asked for by itself."""
 NOISE = 2e-5
 """Length of what is added to each vector in the graph: equal ones would link to each other alone and cut it into
 pieces. Of 3000 vectors among ten that came 300 times each, nearly half did not find themselves; with it all but 0.2 %."""
@@ -201,8 +204,8 @@ class HnswIndex:
             return None
         with self._ef_lock:
             # Shared by all threads, hence raised and never lowered.
-            if 2 * count > self._ef:
-                self._ef = 2 * count
+            if (wanted := min(2 * count, MOST_BREADTH)) > self._ef:
+                self._ef = wanted
                 self._graph.set_ef(self._ef)
         try:
             ids, distances = self._graph.knn_query(question, k=count)

@@ -186,6 +186,24 @@ def test_where_nothing_is_close_enough_that_is_said(engine: Engine, tmp_path: Pa
         engine.whose(tmp_path / "text.png")
 
 
+def test_two_different_pictures_with_the_same_score_stay_two(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data", embedder="colour")
+    pack = shelf.save_sprites(tmp_path / "pack", 6)
+    # To `colour` a mirrored picture is the same; to somebody who searches it is another.
+    noise = np.random.default_rng(3).integers(0, 256, (6, 6, 3), np.uint8)
+    art = Image.fromarray(noise).resize((48, 48), Image.Resampling.NEAREST)
+    art.save(pack / "left.png")
+    art.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(pack / "right.png")
+    shelf.catalog_folder(pack, settings)
+    shelf.embed_all(settings, COLOUR)
+    shelf.group_all(settings, "colour")
+    with Engine(settings) as engine:
+        hits = engine.image(pack / "left.png", top=3)
+    assert {name(hit.path) for hit in hits[:2]} == {"left.png", "right.png"}
+    assert hits[0].distance == pytest.approx(hits[1].distance, abs=1e-6)
+    assert [hit.more for hit in hits[:2]] == [0, 0]
+
+
 def test_what_was_not_compared_yet_says_what_to_run(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data", embedder="colour")
     shelf.catalog_folder(shelf.save_sprites(tmp_path / "pack", 2), settings)

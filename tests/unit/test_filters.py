@@ -249,6 +249,7 @@ def test_many_threads_may_ask_at_once(full: IdSets) -> None:
     [
         ({"licence": "mit"}, "no licence is called 'mit'"),
         ({"licence": " , "}, "no licence is named"),
+        ({"kind": ","}, "no kind of picture is named in ','; there are still"),
         ({"kind": "gif"}, "no kind of picture is called 'gif'; there are still, animation, series"),
         ({"min_width_px": 33, "max_width_px": 32}, "at least 33 and at most 32 pixels in width"),
         ({"min_height_px": 0}, "no picture is of 0 pixels"),
@@ -259,6 +260,12 @@ def test_many_threads_may_ask_at_once(full: IdSets) -> None:
 def test_what_no_picture_can_be_is_told(facts: dict[str, object], told: str) -> None:
     with pytest.raises(UsageError, match=told):
         Filter(**facts)  # type: ignore[arg-type]
+
+
+def test_what_is_empty_is_not_asked_for(full: IdSets) -> None:
+    for only in (Filter(author=""), Filter(art_type="", work="", collection="", words=None), Filter(tags=())):
+        assert not only
+        assert full.ids(only) is None
 
 
 def test_no_text_is_taken_for_sql(full: IdSets) -> None:

@@ -3,11 +3,13 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
-from artstore.vectors import NOBODY
+from artstore.vectors import NOBODY, hnsw, open_index
 from artstore.vectors.sharing import Sharing
+from tests.unit.conftest import unit_vectors
 from tests.unit.vectors.conftest import Opener, directions, filled
 
 
@@ -27,6 +29,15 @@ def test_many_threads_may_ask_at_once_for_different_numbers(opener: Opener) -> N
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(ask, range(8)))
+
+
+def test_one_question_for_very_many_makes_no_later_one_slow(tmp_path: Path) -> None:
+    index = open_index("hnsw:", tmp_path / "it", 8, "colour")
+    index.add(np.arange(3000), unit_vectors(3000, 8))
+    found = index.query(unit_vectors(1, 8, seed=1), 2500)
+    assert (found.ids != NOBODY).all()
+    # hnswlib keeps one for all who ask, and time grows with it.
+    assert index._graph.ef <= hnsw.MOST_BREADTH  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def test_what_stays_is_found_while_others_come_change_and_go(opener: Opener) -> None:
