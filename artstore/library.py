@@ -125,7 +125,8 @@ class Library:
         expression = match_expression(text)
         if expression is None:
             return []
-        clause = "" if among is None else "AND rowid IN (SELECT value FROM json_each(:among))"
+        # The sign keeps SQLite from asking for the words of each id for itself, which takes a hundred times as long.
+        clause = "" if among is None else "AND +rowid IN (SELECT value FROM json_each(:among))"
         found = self.catalog.execute(
             f"""
             SELECT rowid FROM words WHERE words MATCH :words {clause}

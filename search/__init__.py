@@ -15,6 +15,7 @@ from artstore.filters import Filter
 from artstore.library import Listed
 from search.credits import Credit, Credits
 from search.engine import Engine
+from search.facets import Facet, FacetValue, Order
 from search.hits import Hit, Hits
 from search.looks import FeatureRows
 from search.mixing import Part
@@ -25,11 +26,14 @@ __all__ = [
     "Credits",
     "Engine",
     "Evidence",
+    "Facet",
+    "FacetValue",
     "FeatureRows",
     "Filter",
     "Hit",
     "Hits",
     "Listed",
+    "Order",
     "Origin",
     "Part",
     "Provenance",

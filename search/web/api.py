@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from artstore.errors import UsageError
 from search.credit_formats import write_credits
-from search.web.described import ALWAYS, GONE, MISSING, QUESTION, UPLOAD, UPLOADS
+from search.web.described import ALWAYS, CREDITS, GONE, MISSING, QUESTION, UPLOAD, UPLOADS
 from search.web.desk import MOST_IDS, Desk
 from search.web.questions import Example, Question
 from search.web.reading import asked_with
@@ -82,7 +82,7 @@ def router(desk: Desk) -> APIRouter:
 
 
 def _add_credits_and_status(routes: APIRouter, desk: Desk) -> None:
-    @routes.get("/credits", response_model=CreditsShape)
+    @routes.get("/credits", response_model=CreditsShape, responses=CREDITS)
     async def credits_(
         image_ids: Annotated[
             list[Annotated[int, Query(ge=1, lt=1 << 63)]],

@@ -97,6 +97,15 @@ UPLOADS = refused(
     s422="No picture that can be read, or none that could be fetched.",
 )
 
+CREDITS: Responses = {
+    200: {
+        "content": {
+            kind: {"schema": {"type": "string"}} for kind in ("text/plain", "text/markdown", "text/csv")
+        }
+    }
+}
+"""Beside JSON."""
+
 PICTURES: Responses = {
     200: {
         "content": {

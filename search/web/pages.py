@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter
@@ -50,6 +51,7 @@ HEADINGS = {
     404: "There is nothing here",
     405: "That is not asked in this way",
     408: "That took too long",
+    410: "It is not here any more",
     413: "That is too large",
     415: "That is no picture",
     422: "That is no picture",
@@ -87,12 +89,14 @@ def router(desk: Desk) -> APIRouter:
 def error_page(
     request: Request, status: int, title: str, message: str, *, command: str = "", waiting: bool = False
 ) -> HTMLResponse:
-    """Return a page that tells people what is wrong: *message* with what to do, under :data:`HEADINGS` or *title*.
+    """Return a page that tells people what is wrong: *message* with what to do, below *title*.
+
+    Where that is HTTP's own phrase for *status*, :data:`HEADINGS` says the same to people.
 
     *command* is for who keeps the server; *waiting* brings the page back by itself, if it was not sent.
     """
     frame = _frame(request)
-    heading = HEADINGS.get(status, title)
+    heading = HEADINGS.get(status, title) if title == HTTPStatus(status).phrase else title
     view = MessageView(
         **frame.fields(heading, waiting=waiting and request.method == "GET"),
         heading=heading,

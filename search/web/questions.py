@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol, Self
 from urllib.parse import quote
 
@@ -88,7 +89,7 @@ class Example:
         return name + weight + box
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """Words, pictures, filters, and which part of the answer is wanted.
 
@@ -116,14 +117,6 @@ class Question:
     """Hits before the page that is wanted."""
     count: int = COUNT
     """Hits on it."""
-    only: Filter = field(init=False, compare=False)
-    """What its filters let through, words not among them."""
-
-    def __post_init__(self) -> None:
-        """Raises :class:`~artstore.errors.UsageError` for filters that cannot be meant, and pictures of one sign only."""
-        object.__setattr__(self, "only", self._filter())
-        if self.unlike and not self.like:
-            raise UsageError("say what the pictures have to be like, not only what they must not be like")
 
     @classmethod
     def parse(cls, query: Pairs) -> Self:
@@ -141,7 +134,7 @@ class Question:
         if len(like) + len(unlike) > MOST_PICTURES:
             raise UsageError(f"a question has at most {MOST_PICTURES} pictures")
         last: dict[str, str] = {name: found[-1] for name, found in values.items()}
-        return cls(
+        question = cls(
             words=last.get("q", ""),
             like=like,
             unlike=unlike,
@@ -154,6 +147,15 @@ class Question:
             count=_integer("count", last, 1, MOST_COUNT) or COUNT,
             **{name: last.get(name, "") for name in _PLAIN},
         )
+        question.check()
+        return question
+
+    def check(self) -> None:
+        """Raise :class:`~artstore.errors.UsageError` for filters that cannot be meant, and pictures of one sign only."""
+        # What a filter lets through is found out when it is made; that is kept.
+        _ = self.only
+        if self.unlike and not self.like:
+            raise UsageError("say what the pictures have to be like, not only what they must not be like")
 
     def query(self, **changes: Any) -> str:
         """Return what :meth:`parse` makes this question of, with *changes*: encoded, always in one order, no ``?``."""
@@ -190,7 +192,12 @@ class Question:
         """Whether nothing is asked: something to begin with is wanted."""
         return not (self.words or self.like or self.only)
 
-    def _filter(self) -> Filter:
+    @cached_property
+    def only(self) -> Filter:
+        """What its filters let through, words not among them. Raises :class:`~artstore.errors.UsageError`.
+
+        Made when it is asked for: a page has a hundred links, each of which is a question.
+        """
         return Filter(
             licence=self.licence or None,
             author=self.author or None,

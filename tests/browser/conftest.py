@@ -19,20 +19,22 @@ from tests.browser.gallery import make_gallery
 from tests.serving import Served, serving
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return make_gallery(tmp_path_factory.mktemp("gallery") / "data")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(gallery: Settings) -> Iterator[Served]:
     with serving(gallery.data_dir) as served:
         served.wait_for("ready")
         yield served
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+@pytest.fixture(scope="package")
+def chromium(gallery: Settings) -> Iterator[Browser]:  # noqa: ARG001 - see below
+    # While it runs, there is an event loop in this thread, and asyncio.run() cannot make another: neither to fill
+    # the gallery, nor in the tests of other folders.
     try:
         path = asyncio.run(find_chromium(""))
     except NotReady as error:

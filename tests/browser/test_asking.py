@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests import shelf
 from tests.browser.conftest import Visitor
@@ -33,13 +34,19 @@ def transfer(page: Page, path: Path | None = None, text: str = "") -> object:
     return page.evaluate_handle(TRANSFER, [path.name if path else "", content, text])
 
 
+def paste(into: Locator, transferred: object) -> None:
+    into.evaluate(
+        """(into, clipboardData) =>
+            into.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }))""",
+        transferred,
+    )
+
+
 def test_words_find_what_is_called_so(visitor: Visitor) -> None:
     page = visitor.open()
     page.get_by_role("searchbox").fill("knight dragon")
     page.get_by_role("button", name="Search").click()
-    expect(page).to_have_url(
-        lambda url: url.endswith("/search?q=knight+dragon") or "q=knight%20dragon" in url
-    )
+    expect(page).to_have_url(re.compile(r"/search\?q=knight(\+|%20)dragon$"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Pictures with “knight dragon”")
     assert titles(page)
     assert set(titles(page)) == {"Knight & Dragon"}
@@ -79,19 +86,19 @@ def test_a_picture_is_dropped_on_any_page(visitor: Visitor, sprite_file: Path, z
 def test_a_picture_is_pasted(visitor: Visitor, sprite_file: Path) -> None:
     page = visitor.open("/search?q=sword")
     with page.expect_navigation(url=lambda url: "/search?like=@" in url):
-        page.dispatch_event("body", "paste", {"clipboardData": transfer(page, sprite_file)})
+        paste(page.locator("body"), transfer(page, sprite_file))
     assert titles(page)[0].startswith("Nasty")
 
 
 def test_text_that_is_pasted_into_a_field_stays_there(visitor: Visitor) -> None:
     page = visitor.open()
     pasted = transfer(page, text="https://example.org/sprite.png")
-    page.get_by_label("An address").dispatch_event("paste", {"clipboardData": pasted})
+    paste(page.get_by_label("An address"), pasted)
     expect(page.get_by_role("heading", level=1)).to_have_text("Find game art by what it looks like")
 
 
 @pytest.mark.parametrize(
-    "address", ["http://127.0.0.1:9/a.png", "http://localhost/a.png", "http://[::1]/a.png"]
+    "address", ["http://127.0.0.1/a.png", "http://localhost/a.png", "http://[::1]/a.png"]
 )
 def test_an_address_of_the_servers_own_network_is_refused_with_the_reason(
     visitor: Visitor, address: str
@@ -100,8 +107,7 @@ def test_an_address_of_the_servers_own_network_is_refused_with_the_reason(
     page = visitor.open()
     page.get_by_label("An address").fill(address)
     page.get_by_role("button", name="What looks like it?").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("That is not allowed")
-    expect(page.locator("main")).to_contain_text("public")
+    expect(page.locator("main")).to_contain_text("That address is not one of the public internet")
 
 
 def test_what_is_no_picture_is_refused_on_a_page(visitor: Visitor, tmp_path: Path) -> None:

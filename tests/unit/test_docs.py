@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from embedder.__main__ import parser as embedder_parser
 from ogaspider.reasons import REASONS
 from ogaspider.urls import ARGUMENTS
 from search.__main__ import parser as search_parser
+from search.web.app import create_app
+from search.web.questions import NAMES
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,6 +38,19 @@ def options(parser: argparse.ArgumentParser) -> Iterator[str]:
         yield from (
             option for option in action.option_strings if option.startswith("--") and option != "--help"
         )
+
+
+def routes() -> set[str]:
+    """The address of every route of the web page and its API, without the types of its parts."""
+    app = create_app(Settings())
+    paths = {getattr(route, "path", "") for route in _all_routes(app.routes)} - {""}
+    return {re.sub(r":\w+}", "}", path) for path in paths}
+
+
+def _all_routes(found: Iterable[Any]) -> Iterator[Any]:
+    for route in found:
+        yield route
+        yield from _all_routes(getattr(route, "routes", None) or ())
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
@@ -105,6 +120,22 @@ def test_every_public_name_of_search_is_in_the_docs() -> None:
     ]
     for name in [*search.__all__, *search.Hit.__slots__, *set(names) - {"close", "open"}]:
         assert f"`{name}" in text or f"{name}(" in text, name
+
+
+@pytest.mark.parametrize("route", sorted(routes()))
+def test_every_route_is_in_the_docs(route: str) -> None:
+    assert re.search(rf"`(GET |POST )?{re.escape(route)}[`?]", page("web-api.md") + page("page.md"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_part_of_a_question_is_in_the_docs(name: str) -> None:
+    assert f"`{name}`" in page("web-api.md")
+
+
+def test_every_number_of_the_metrics_is_in_the_docs() -> None:
+    names = re.findall(r'"(oga_\w+)"', (ROOT / "search/web/metrics.py").read_text())
+    assert len(names) >= 6
+    assert [name for name in names if name not in page("operating.md")] == []
 
 
 def test_links_of_the_readme_lead_somewhere() -> None:

@@ -28,6 +28,10 @@ ALLOWED_IMPORTS = {
     "sqlite_utils": {"artstore/schema.py", "artstore/migrations.py"},
     "playwright": {"ogaspider/browser.py", "ogaspider/chromium.py", "ogaspider/navigation.py"},
     "scrapy_playwright": {"ogaspider/browser.py"},
+    **{
+        library: {module for module in MODULES if module.startswith("search/web/")}
+        for library in ("fastapi", "starlette", "uvicorn", "jinja2", "prometheus_client")
+    },
     "scrapy": {module for module in MODULES if module.startswith("ogaspider/")},
 }
 

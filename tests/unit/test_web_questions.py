@@ -3,7 +3,7 @@
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
@@ -28,6 +28,7 @@ def asked(query: str) -> Question:
     return Question.parse(QueryParams(query))
 
 
+@settings(deadline=None)
 @given(
     words=TEXT,
     like=st.lists(EXAMPLES, min_size=1, max_size=4).map(tuple),
@@ -112,6 +113,7 @@ def test_nonsense_is_told(query: str) -> None:
         asked(query)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["q", "like", "min", "max", "start", "tag", "kind", "work"]), TEXT))
 def test_whatever_is_typed_is_a_question_or_is_told(values: dict[str, str]) -> None:
     try:

@@ -83,7 +83,7 @@ function startDrop() {
 export function startAsk() {
   startDrop();
   addEventListener("paste", (event) => {
-    const what = offered(event.clipboardData);
+    const what = event.clipboardData && offered(event.clipboardData);
     // An address that is pasted into a field is meant for it.
     if (what && !(typeof what === "string" && event.target.matches?.("input"))) {
       event.preventDefault();
