@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from io import BufferedReader, BufferedWriter, FileIO
 from pathlib import Path
@@ -25,6 +25,8 @@ UNDER_WAY = f"{UNPACKED}/.unpacking"
 
 LEFT_S = 24 * 3600.0
 """Nothing is under way for so long."""
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_BINARY", 0)
 
 
 class BlobStore(Protocol):
@@ -178,3 +180,30 @@ def created(path: Path | str) -> FileIO:
     except FileNotFoundError:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         return FileIO(path, "wb")
+
+
+def write_new(path: str, chunks: Iterable[bytes]) -> None:
+    """Make the file *path* of *chunks*, in a folder that is made if need be, or no file if they end in an error.
+
+    By the system's own calls: a file object takes as long again. Raises OSError, FileExistsError too.
+    """
+    file = _opened(path)
+    try:
+        for chunk in chunks:
+            rest = chunk
+            # It may take only a part.
+            while rest := rest[os.write(file, rest) :]:
+                pass
+    except BaseException:
+        Path(path).unlink()
+        raise
+    finally:
+        os.close(file)
+
+
+def _opened(path: str) -> int:
+    try:
+        return os.open(path, _NEW, 0o666)
+    except FileNotFoundError:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, _NEW, 0o666)

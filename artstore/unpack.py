@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from artstore import images, names
 from artstore.archives import (
@@ -25,7 +25,7 @@ from artstore.archives import (
     is_archive_name,
     open_archive,
 )
-from artstore.blobs import TEMPORARY, FolderBlobs, created
+from artstore.blobs import TEMPORARY, FolderBlobs, write_new
 from artstore.errors import ArchiveError, PictureError, UnreadableFile
 from artstore.models import FILES, UNPACKED, Failure, Findings, FoundImage, Stage
 from artstore.paintings import is_painting_name
@@ -132,7 +132,7 @@ class _Unpacking:
                 self._open_inner(name, source, target, depth)
             else:
                 local = f"{self.into}/{path}"
-                self._copy(source, local)
+                write_new(local, self.budget.chunks(source))
                 with Path(local).open("rb") as picture:
                     _describe(target, name, picture, self.settings, self.findings)
         except ArchiveError as error:
@@ -144,19 +144,11 @@ class _Unpacking:
                 raise
             self._note(target, ArchiveError("unusable_name", os.strerror(error.errno)))
 
-    def _copy(self, source: BinaryIO, target: str) -> None:
-        try:
-            with created(target) as file:
-                self.budget.copy(source, cast(BinaryIO, file))
-        except ArchiveError:
-            Path(target).unlink()
-            raise
-
     def _open_inner(self, name: str, source: BinaryIO, target: str, depth: int) -> None:
         """Unpack an archive in this one from a copy, which readers can go back and forth in."""
         self.into.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=self.into, prefix=".", suffix=TEMPORARY) as copy:
-            self.budget.copy(source, cast(BinaryIO, copy))
+            copy.writelines(self.budget.chunks(source))
             copy.flush()
             self.open(name, Path(copy.name), target, f"{name}/", depth + 1)
 
