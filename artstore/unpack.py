@@ -65,20 +65,34 @@ def find_images(path: str, settings: Settings) -> Findings:
         _note(findings, Stage.PICTURE, stored, PictureError("missing_file", "the file is not there"))
         return findings
     with file:
-        kind = archive_kind(path, file.read(HEAD_BYTES))
+        head = file.read(HEAD_BYTES)
         file.seek(0)
-        if kind is not None and not is_painting_name(path):
+        if archive_kind(path, head) is not None and not is_painting_name(path):
             packed_bytes = os.fstat(file.fileno()).st_size
             budget = Budget(ArchiveLimits.from_settings(settings), packed_bytes)
             with blobs.put_folder(f"{UNPACKED}/{path}") as into:
                 unpacking = _Unpacking(f"{UNPACKED}/{path}", into, settings, budget, findings)
                 unpacking.open(path, blobs.local(stored), stored, "", 1)
+            if archive_kind("", head) is None and _is_nothing(findings):
+                findings = _as_picture(stored, file, settings, findings)
         elif images.is_picture_name(path):
             _describe(stored, None, file, settings, findings)
     series = names.series_of(image.path for image in findings.images)
     return replace(
         findings, images=[replace(image, series=series.get(image.path)) for image in findings.images]
     )
+
+
+def _is_nothing(findings: Findings) -> bool:
+    """Say whether what should be an archive is none at all."""
+    return not findings.images and [failure.reason for failure in findings.failures] == ["bad_archive"]
+
+
+def _as_picture(path: str, file: BinaryIO, settings: Settings, otherwise: Findings) -> Findings:
+    """Return the picture that is called like an archive; if there is none, what was found *otherwise*."""
+    findings = Findings()
+    _describe(path, None, file, settings, findings)
+    return findings if findings.images else otherwise
 
 
 @dataclass(slots=True)

@@ -253,6 +253,17 @@ def test_a_zip_under_the_name_of_a_picture_is_a_zip(settings: Settings) -> None:
     assert members_of(unpacked(settings, zipped({"a.png": png()}), "wrong.png")) == ["a.png"]
 
 
+@pytest.mark.parametrize("name", ["a.zip", "a.rar", "a.7z", "a.tar", "a.gz"])
+def test_a_picture_under_the_name_of_an_archive_is_a_picture(settings: Settings, name: str) -> None:
+    findings = unpacked(settings, png(), name)
+    assert [(image.path, image.member) for image in findings.images] == [(f"files/{name}", None)]
+    assert findings.failures == []
+
+
+def test_a_zip_behind_a_picture_is_a_zip_if_it_is_called_so(settings: Settings) -> None:
+    assert members_of(unpacked(settings, png(1) + zipped({"a.png": png()}), "both.zip")) == ["a.png"]
+
+
 def disk_use(settings: Settings) -> int:
     return sum(len(content) for content in snapshot(settings.data_dir / "unpacked").values())
 
