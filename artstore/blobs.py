@@ -20,8 +20,11 @@ TEMPORARY = ".part"
 """Suffix of what is being written: never a whole file, safe to delete when nothing runs."""
 
 
-UNDER_WAY = f"{UNPACKED}/.unpacking"
-"""Where a folder lies until it is whole: on the disk that it goes to, which need not be that of the data folder."""
+UNDER_WAY = f"{UNPACKED}/.unpacking~0000000000"
+"""Where a folder lies until it is whole: on the disk that it goes to, which need not be that of the data folder.
+
+Marked as :mod:`artstore.names` marks, so that no archive can be called like it.
+"""
 
 LEFT_S = 24 * 3600.0
 """Nothing is under way for so long."""
@@ -84,6 +87,11 @@ class FolderBlobs:
         finally:
             # What cannot be removed is only in the way of nobody, and what ended this, if anything did, is to be told.
             shutil.rmtree(filled, ignore_errors=True)
+
+    def remove_folder(self, path: str) -> None:
+        """Remove the folder *path* with all that is in it, if it is there."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            shutil.rmtree(self.local(path))
 
     def sweep(self) -> None:
         """Remove folders that a process was filling when it was killed, a day ago or more."""

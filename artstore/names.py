@@ -69,7 +69,7 @@ def path_of_url(url: str) -> str:
         encoded += "%3F" + parts.query
     # Split before decoding: an encoded slash belongs to the name it stands in.
     path = "/".join(_safe(_decoded(segment)) for segment in encoded.split("/"))
-    return marked(path, encoded) if path.startswith(f"{ADDED}/") else path
+    return marked(path, encoded) if f"{path}/".startswith(f"{ADDED}/") else path
 
 
 def is_same_file(url: str, other: str) -> bool:

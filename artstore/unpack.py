@@ -75,8 +75,11 @@ def find_images(path: str, settings: Settings) -> Findings:
                 unpacking.open(path, blobs.local(stored), stored, "", 1)
             if archive_kind("", head) is None and _is_nothing(findings):
                 findings = _as_picture(stored, file, settings, findings)
-        elif images.is_picture_name(path):
-            _describe(stored, None, file, settings, findings)
+        else:
+            # It may have been an archive, before it was replaced.
+            blobs.remove_folder(f"{UNPACKED}/{path}")
+            if images.is_picture_name(path):
+                _describe(stored, None, file, settings, findings)
     series = names.series_of(image.path for image in findings.images)
     return replace(
         findings, images=[replace(image, series=series.get(image.path)) for image in findings.images]
