@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from io import BufferedReader, BufferedWriter, FileIO
 from pathlib import Path
@@ -20,11 +20,16 @@ TEMPORARY = ".part"
 """Suffix of what is being written: never a whole file, safe to delete when nothing runs."""
 
 
-UNDER_WAY = f"{UNPACKED}/.unpacking"
-"""Where a folder lies until it is whole: on the disk that it goes to, which need not be that of the data folder."""
+UNDER_WAY = f"{UNPACKED}/.unpacking~0000000000"
+"""Where a folder lies until it is whole: on the disk that it goes to, which need not be that of the data folder.
+
+Marked as :mod:`artstore.names` marks, so that no archive can be called like it.
+"""
 
 LEFT_S = 24 * 3600.0
 """Nothing is under way for so long."""
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_BINARY", 0)
 
 
 class BlobStore(Protocol):
@@ -82,6 +87,11 @@ class FolderBlobs:
         finally:
             # What cannot be removed is only in the way of nobody, and what ended this, if anything did, is to be told.
             shutil.rmtree(filled, ignore_errors=True)
+
+    def remove_folder(self, path: str) -> None:
+        """Remove the folder *path* with all that is in it, if it is there."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            shutil.rmtree(self.local(path))
 
     def sweep(self) -> None:
         """Remove folders that a process was filling when it was killed, a day ago or more."""
@@ -178,3 +188,30 @@ def created(path: Path | str) -> FileIO:
     except FileNotFoundError:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         return FileIO(path, "wb")
+
+
+def write_new(path: str, chunks: Iterable[bytes]) -> None:
+    """Make the file *path* of *chunks*, in a folder that is made if need be, or no file if they end in an error.
+
+    By the system's own calls: a file object takes as long again. Raises OSError, FileExistsError too.
+    """
+    file = _opened(path)
+    try:
+        for chunk in chunks:
+            rest = chunk
+            # It may take only a part.
+            while rest := rest[os.write(file, rest) :]:
+                pass
+    except BaseException:
+        Path(path).unlink()
+        raise
+    finally:
+        os.close(file)
+
+
+def _opened(path: str) -> int:
+    try:
+        return os.open(path, _NEW, 0o666)
+    except FileNotFoundError:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, _NEW, 0o666)

@@ -11,15 +11,27 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
-
-from tqdm import tqdm
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from artstore.errors import OgaError
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
 INTERRUPTED = 130
 """What shells return for a command ended by Ctrl-C (128 + SIGINT)."""
+
+
+@contextmanager
+def loading(name: str) -> Iterator[None]:
+    """End the command *name* in one line if Ctrl-C comes while it loads what it needs, which takes half a second."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        talk(f"\n{name}: interrupted before it began")
+        raise SystemExit(INTERRUPTED) from None
 
 
 def run(name: str, main: Callable[[Sequence[str]], int], argv: Sequence[str] | None = None) -> int:
@@ -69,6 +81,8 @@ def talk(message: str) -> None:
 
 def progress(total: int, what: str, unit: str) -> tqdm[Any]:
     """Return a progress bar on stderr with rate and time left; where that is no terminal, a line now and then."""
+    from tqdm import tqdm
+
     terminal = sys.stderr.isatty()
     return tqdm(
         total=total,

@@ -46,8 +46,10 @@ class Added:
     failures: int
 
 
-def list_folder(folder: Path, data_dir: Path) -> list[Path]:
-    """Return the pictures and archives below *folder*, sorted, relative to it, and the folders that cannot be looked into.
+def list_folder(folder: Path, data_dir: Path) -> tuple[list[Path], int]:
+    """Return the pictures and archives below *folder*, sorted, relative to it, and how many other files there are.
+
+    Among them are the folders that cannot be looked into.
 
     Links to folders are not followed, nor is *data_dir* entered, where our own
     copies are. Raises :class:`~artstore.errors.UsageError` if *folder* is no folder,
@@ -64,12 +66,9 @@ def list_folder(folder: Path, data_dir: Path) -> list[Path]:
     for parent, folders, files in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
         folders[:] = [name for name in folders if Path(parent, name).resolve() != data_dir.resolve()]
         found += [Path(parent, name).relative_to(folder) for name in files]
-    return sorted(
-        [
-            *(path for path in found if _is_art(path.as_posix())),
-            *(path.relative_to(folder) for path in closed),
-        ]
-    )
+    found = [path for path in found if not is_junk(path.as_posix())]
+    art = [path for path in found if _is_art(path.name)]
+    return sorted([*art, *(path.relative_to(folder) for path in closed)]), len(found) - len(art)
 
 
 def add_folder(
@@ -113,8 +112,8 @@ def _is_unchanged(stat: os.stat_result, stored: StoredFile) -> bool:
     return (stored.size_bytes, stored.last_modified) == (stat.st_size, str(stat.st_mtime_ns))
 
 
-def _is_art(path: str) -> bool:
-    return not is_junk(path) and (is_picture_name(path) or is_archive_name(path))
+def _is_art(name: str) -> bool:
+    return is_picture_name(name) or is_archive_name(name)
 
 
 def _link(path: Path) -> FileLink:

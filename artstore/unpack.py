@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from artstore import images, names
 from artstore.archives import (
@@ -25,7 +25,7 @@ from artstore.archives import (
     is_archive_name,
     open_archive,
 )
-from artstore.blobs import TEMPORARY, FolderBlobs, created
+from artstore.blobs import TEMPORARY, FolderBlobs, write_new
 from artstore.errors import ArchiveError, PictureError, UnreadableFile
 from artstore.models import FILES, UNPACKED, Failure, Findings, FoundImage, Stage
 from artstore.paintings import is_painting_name
@@ -65,20 +65,37 @@ def find_images(path: str, settings: Settings) -> Findings:
         _note(findings, Stage.PICTURE, stored, PictureError("missing_file", "the file is not there"))
         return findings
     with file:
-        kind = archive_kind(path, file.read(HEAD_BYTES))
+        head = file.read(HEAD_BYTES)
         file.seek(0)
-        if kind is not None and not is_painting_name(path):
+        if archive_kind(path, head) is not None and not is_painting_name(path):
             packed_bytes = os.fstat(file.fileno()).st_size
             budget = Budget(ArchiveLimits.from_settings(settings), packed_bytes)
             with blobs.put_folder(f"{UNPACKED}/{path}") as into:
                 unpacking = _Unpacking(f"{UNPACKED}/{path}", into, settings, budget, findings)
                 unpacking.open(path, blobs.local(stored), stored, "", 1)
-        elif images.is_picture_name(path):
-            _describe(stored, None, file, settings, findings)
+            if archive_kind("", head) is None and _is_nothing(findings):
+                findings = _as_picture(stored, file, settings, findings)
+        else:
+            # It may have been an archive, before it was replaced.
+            blobs.remove_folder(f"{UNPACKED}/{path}")
+            if images.is_picture_name(path):
+                _describe(stored, None, file, settings, findings)
     series = names.series_of(image.path for image in findings.images)
     return replace(
         findings, images=[replace(image, series=series.get(image.path)) for image in findings.images]
     )
+
+
+def _is_nothing(findings: Findings) -> bool:
+    """Say whether what should be an archive is none at all."""
+    return not findings.images and [failure.reason for failure in findings.failures] == ["bad_archive"]
+
+
+def _as_picture(path: str, file: BinaryIO, settings: Settings, otherwise: Findings) -> Findings:
+    """Return the picture that is called like an archive; if there is none, what was found *otherwise*."""
+    findings = Findings()
+    _describe(path, None, file, settings, findings)
+    return findings if findings.images else otherwise
 
 
 @dataclass(slots=True)
@@ -132,7 +149,7 @@ class _Unpacking:
                 self._open_inner(name, source, target, depth)
             else:
                 local = f"{self.into}/{path}"
-                self._copy(source, local)
+                write_new(local, self.budget.chunks(source))
                 with Path(local).open("rb") as picture:
                     _describe(target, name, picture, self.settings, self.findings)
         except ArchiveError as error:
@@ -144,19 +161,11 @@ class _Unpacking:
                 raise
             self._note(target, ArchiveError("unusable_name", os.strerror(error.errno)))
 
-    def _copy(self, source: BinaryIO, target: str) -> None:
-        try:
-            with created(target) as file:
-                self.budget.copy(source, cast(BinaryIO, file))
-        except ArchiveError:
-            Path(target).unlink()
-            raise
-
     def _open_inner(self, name: str, source: BinaryIO, target: str, depth: int) -> None:
         """Unpack an archive in this one from a copy, which readers can go back and forth in."""
         self.into.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=self.into, prefix=".", suffix=TEMPORARY) as copy:
-            self.budget.copy(source, cast(BinaryIO, copy))
+            copy.writelines(self.budget.chunks(source))
             copy.flush()
             self.open(name, Path(copy.name), target, f"{name}/", depth + 1)
 

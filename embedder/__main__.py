@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import argparse
-import shutil
 import sys
 from collections.abc import Sequence
-from contextlib import closing
-from pathlib import Path
 
-from artstore.catalog import Catalog
-from artstore.command import progress, run, talk
-from artstore.errors import NotReady
-from artstore.examine import examine
-from artstore.features import claim
-from artstore.folder import add_folder, list_folder
-from artstore.ledger import Ledger, find_embedder
-from artstore.library import Library
-from artstore.settings import Settings
-from artstore.vectors import index_kind
-from embedder.checking import check_index
-from embedder.drain import drain, known_ledger, open_ledger, waiting_pictures
-from embedder.grouping import update_groups
-from embedder.indexing import index_claimed, update_index
-from embedder.marking import mark_likenesses, waiting_likenesses
-from embedder.precision import PRECISIONS
-from embedder.registry import as_made, check
-from embedder.workers import open_embedding
+from artstore.command import loading, progress, run, talk
+
+with loading("embedder"):
+    import argparse
+    import shutil
+    from contextlib import closing
+    from pathlib import Path
+
+    from artstore.catalog import Catalog
+    from artstore.errors import NotReady
+    from artstore.examine import examine
+    from artstore.features import claim
+    from artstore.folder import add_folder, list_folder
+    from artstore.ledger import Ledger, find_embedder
+    from artstore.library import Library
+    from artstore.settings import Settings
+    from artstore.vectors import index_kind
+    from embedder.checking import check_index
+    from embedder.drain import drain, known_ledger, open_ledger, waiting_pictures
+    from embedder.grouping import update_groups
+    from embedder.indexing import index_claimed, update_index
+    from embedder.marking import mark_likenesses, waiting_likenesses
+    from embedder.precision import PRECISIONS
+    from embedder.registry import as_made, check
+    from embedder.workers import open_embedding
 
 EXAMPLES = """\
 examples:
@@ -135,7 +138,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _add_and_embed(folder: Path, settings: Settings, words: argparse.Namespace) -> int:
-    art = list_folder(folder, settings.data_dir)
+    art, others = list_folder(folder, settings.data_dir)
     with Catalog(settings.catalog_path) as catalog:
         pictures = failures = 0
         with progress(len(art), f"catalog {folder.name or folder}", "file") as bar:
@@ -144,6 +147,8 @@ def _add_and_embed(folder: Path, settings: Settings, words: argparse.Namespace) 
                 failures += added.failures
                 bar.update()
         talk(f"{len(art)} files: {pictures} pictures new or changed, {failures} failures{_hint(failures)}")
+        if others:
+            talk(f"{others} more are neither pictures nor archives by their names, and passed over")
         return _embed(catalog, settings, words)
 
 

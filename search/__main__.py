@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from artstore.command import run, talk
-from artstore.settings import Settings
-from artstore.vectors import index_kind
-from embedder.registry import check_name
-from search.arguments import filter_of, parse, parser
-from search.credit_formats import write_credits
-from search.engine import Engine
-from search.export import write_features, write_list
-from search.hits import Hits
-from search.mixing import Part, part_of
-from search.output import write_hits, write_origins
+from artstore.command import loading, run, talk
+
+with loading("search"):
+    from artstore.settings import Settings
+    from artstore.vectors import index_kind
+    from embedder.registry import check_name
+    from search.arguments import filter_of, parse, parser
+    from search.credit_formats import write_credits
+    from search.engine import Engine
+    from search.export import write_features, write_list
+    from search.hits import Hits
+    from search.mixing import Part, part_of
+    from search.output import write_hits, write_origins
+
+if TYPE_CHECKING:
+    import argparse
 
 __all__ = ["main", "parser"]
 

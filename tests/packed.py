@@ -41,6 +41,19 @@ def by_7zip(kind: str, members: Mapping[str, bytes], *options: str) -> bytes:
         return made.read_bytes()
 
 
+def by_7zip_after(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> bytes:
+    """A 7z of what has changed, which asks to delete what is no longer there."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = str(seven_zip("7z"))
+        Path(folder, "before.7z").write_bytes(by_7zip("7z", before))
+        Path(folder, "in").mkdir()
+        for name, content in after.items():
+            Path(folder, "in", name).write_bytes(content)
+        command = [program, "u", "../before.7z", "-u-", "-up1q3r2x1y2z0w2!../changes.7z", "."]
+        subprocess.run(command, cwd=Path(folder, "in"), check=True, stdout=subprocess.DEVNULL)
+        return Path(folder, "changes.7z").read_bytes()
+
+
 def zstd_7z(members: Mapping[str, bytes], method: int = 0x04F71101) -> bytes:
     """A 7z of one block packed by Zstandard, as forks of 7-Zip write it; *method* is what it says that it is."""
     packed, sizes = zstd.compress(b"".join(members.values())), [len(content) for content in members.values()]

@@ -80,7 +80,7 @@ def save_noise(folder: Path, count: int, side_px: int = 24) -> Path:
 def catalog_folder(folder: Path, settings: Settings) -> None:
     """Do what ``--add`` does, without embedding."""
     with Catalog(settings.catalog_path) as catalog:
-        for _ in add_folder(folder, list_folder(folder, settings.data_dir), catalog, settings):
+        for _ in add_folder(folder, list_folder(folder, settings.data_dir)[0], catalog, settings):
             pass
 
 

@@ -73,7 +73,7 @@ def listed(command: Sequence[str], limits: ArchiveLimits, names: Sequence[str] =
     # Where the archive does not say how names are written, 7-Zip passes them on as they are.
     told = spelled([os.fsencode(record.get("Path", "")) for record in records])
     better = names if len(names) == len(records) else told
-    files = [(record, name) for record, name in zip(records, better, strict=True) if not _is_folder(record)]
+    files = [(record, name) for record, name in zip(records, better, strict=True) if _is_file(record)]
     is_zstandard = {record.get("Method") for record, _ in files if record.get("Size") != "0"} == {_ZSTANDARD}
     entries: list[Entry] = []
     try:
@@ -133,8 +133,10 @@ def _entry(record: Mapping[str, str], name: str, position: int, *, is_zstandard:
     )
 
 
-def _is_folder(record: Mapping[str, str]) -> bool:
-    return record.get("Folder") == "+" or record.get("Attributes", "").startswith("D")
+def _is_file(record: Mapping[str, str]) -> bool:
+    """Say whether there are bytes: not of a folder, nor of what a 7z asks to have deleted."""
+    is_folder = record.get("Folder") == "+" or record.get("Attributes", "").startswith("D")
+    return not is_folder and record.get("Anti") != "+"
 
 
 def _refused(record: Mapping[str, str]) -> ArchiveError | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from time import monotonic
 from typing import BinaryIO, Self
@@ -73,16 +74,14 @@ class Budget:
         if monotonic() > self._until_s:
             raise ArchiveError("too_slow", f"unpacking takes longer than {self.limits.time_s:g} s")
 
-    def copy(self, source: BinaryIO, target: BinaryIO) -> None:
-        """Copy *source* to *target* while the budget lasts.
+    def chunks(self, source: BinaryIO) -> Iterator[bytes]:
+        """Yield what *source*, one member, has while the budget lasts.
 
         Raises ``member_too_large``, which costs only the member, and what *source* raises.
         """
-        member_bytes = 0
+        left = self.limits.member_bytes
         while chunk := source.read(CHUNK_BYTES):
-            member_bytes += len(chunk)
-            if member_bytes > self.limits.member_bytes:
+            left -= len(chunk)
+            if left < 0:
                 raise ArchiveError("member_too_large", f"more than {self.limits.member_bytes} bytes")
-            # A file without a buffer may take only a part.
-            while chunk := chunk[target.write(chunk) :]:
-                pass
+            yield chunk

@@ -9,7 +9,6 @@ Source: POSIX, ``pax``; GNU tar's manual, "Basic Tar Format" and "Sparse Formats
 from __future__ import annotations
 
 import re
-import struct
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -36,12 +35,12 @@ _TAIL_BYTES = 16
 
 _CHUNK_BYTES = 1 << 17
 
-_PLAIN = struct.Struct("100s 24x 12s 12x 8s c 100x 5s 83x c")
-"""Of a header: name, size, checksum, kind, mark, and the first byte of what may come before the name."""
+_PLAIN = re.compile(
+    rb"(?=([^\0]{1,100})).{124}([0-7]{11})[\0 ].{12}([0-7]{6})\0 ([0\0005]).{100}ustar.{83}\0", re.DOTALL
+)
+"""Name, size, checksum and kind of a header with nothing before the name: a file, as new or as old tools write it, or a folder."""
 
 _FOLDER = b"5"
-_KINDS = frozenset({b"0", b"\0", _FOLDER})
-"""Those that are read here: files, as new and as old tools write them, and folders."""
 
 _ATTRIBUTES = frozenset({tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE})
 _PASSED_OVER = frozenset({tarfile.GNUTYPE_LONGLINK, tarfile.XGLTYPE})
@@ -80,12 +79,13 @@ class TarReader:
         source = _Forward(self._unpacked)
         position = -1
         while (header := _next(source)) is not None:
-            if not header.is_folder:
+            name, size_bytes, is_folder, refused, next_at = header
+            if not is_folder:
                 position += 1
-                member = Member(header.name, position, header.refused)
-                if wanted(member) and header.refused is None:
-                    yield member, _content(source, header.size_bytes)
-            source.seek(header.next_at)
+                member = Member(name, position, refused)
+                if wanted(member) and refused is None:
+                    yield member, _content(source, size_bytes)
+            source.seek(next_at)
         # An empty tar is one too: all zeros, as of a disk that lost a file.
         is_nothing = source.tell() == 0
         source.finish()
@@ -151,7 +151,11 @@ class _Forward:
 
     def seek(self, to: int) -> None:
         """Go on from *to*, or from the end if that comes before."""
-        self.at = min(max(self.at, to - self._window_at), len(self.window))
+        at = to - self._window_at
+        if self.at <= at <= len(self.window):
+            self.at = at
+            return
+        self.at = min(max(self.at, at), len(self.window))
         while (left := to - self.tell()) > 0:
             if not self.read(min(left, _CHUNK_BYTES)):
                 return
@@ -202,24 +206,24 @@ def _next(source: _Forward) -> _Header | None:
 
 def _plain(source: _Forward) -> _Header | None:
     """Read a header that has nothing special about it; return None, and read nothing, if it is any other."""
-    block = source.window[source.at : source.at + BLOCK_BYTES]
-    raw_name, size, checksum, kind, mark, prefix = _PLAIN.unpack_from(block)
-    if mark != b"ustar" or prefix != b"\0" or kind not in _KINDS:
+    window, at = source.window, source.at
+    found = _PLAIN.match(window, at)
+    if found is None:
         return None
-    try:
-        size_bytes, expected = int(size.strip(b"\0 "), 8), int(checksum.strip(b"\0 "), 8)
-    except ValueError:
-        return None
+    raw_name, size, checksum, kind = found.groups()
     # It is the sum of all bytes, its own taken for blanks; the lower half of Adler-32 is one more than such a sum,
     # and found in a tenth of the time.
-    found = (zlib.adler32(block) & 0xFFFF) - 1 - sum(checksum) + 8 * ord(" ")
-    if size_bytes < 0 or (found - expected) % _ADLER_BASE:
+    own = sum(checksum) + ord(" ")
+    total = (zlib.adler32(window[at : at + BLOCK_BYTES]) & 0xFFFF) - 1 - own + 8 * ord(" ")
+    if (total - int(checksum, 8)) % _ADLER_BASE:
         return None
     source.at += BLOCK_BYTES
-    name = spelled([raw_name.partition(b"\0")[0]])[0]
-    if kind == _FOLDER:
-        # Room that it asks for, not bytes that follow.
-        size_bytes = 0
+    try:
+        name = raw_name.decode()
+    except UnicodeDecodeError:
+        name = spelled([raw_name])[0]
+    # What a folder says is room that it asks for, not bytes that follow.
+    size_bytes = 0 if kind == _FOLDER else int(size, 8)
     is_folder = kind == _FOLDER or name.endswith("/")
     return _Header(name, size_bytes, is_folder, None, source.tell() + _blocks(size_bytes))
 

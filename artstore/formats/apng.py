@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import takewhile
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image
 
-from artstore.formats.film import Disposal, Film, Frame
+from artstore.formats.film import Disposal, Film, Frame, FramesImageFile
 from artstore.formats.large_png import SIGNATURE
 from artstore.formats.pixels import rgba
 from artstore.formats.png import PngImageFile, accepts
@@ -43,13 +43,12 @@ class _Parts:
     frames: list[tuple[bytes, list[tuple[int, int]]]] = field(default_factory=list)
 
 
-class ApngImageFile(ImageFile.ImageFile):
+class ApngImageFile(FramesImageFile):
     """An animation, each frame as large as the canvas."""
 
     format = "APNG"
     format_description = "Animated PNG"
     accepts = staticmethod(accepts)
-    _close_exclusive_fp_after_loading = False
 
     def _open(self) -> None:
         self.format = "PNG"  # As such pictures are called by everybody.
@@ -66,23 +65,10 @@ class ApngImageFile(ImageFile.ImageFile):
         self._film = Film(self._size, frames, self._pixels)
         self.n_frames = len(frames)
         self.is_animated = self.n_frames > 1
-        self._at, self._shown = 0, -1
 
-    def tell(self) -> int:
-        """Return the number of the frame that is shown, from 0."""
-        return self._at
-
-    def seek(self, frame: int) -> None:
-        """Show *frame*, from 0. Raises EOFError where there is none."""
-        if self._seek_check(frame):
-            self._at = frame
-
-    def load(self) -> Any:  # Pillow's PixelAccess, which has no public name
-        """Decode the frame, and those before it that were not yet."""
-        if self._shown != self._at:
-            self.im = self._film.shown(self._at).im
-            self._shown = self._at
-        return Image.Image.load(self)
+    def painted(self, number: int) -> Image.Image:
+        """Return frame *number*, after those before it that were not yet decoded."""
+        return self._film.shown(number)
 
     def _pixels(self, number: int) -> NDArray[np.uint8]:
         left, top, right, bottom = self._film.frames[number].box

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image
 
 from artstore.formats import ase_modes
 from artstore.formats.ase_file import (
@@ -32,6 +32,7 @@ from artstore.formats.ase_file import (
     packed,
     read_header,
 )
+from artstore.formats.film import FramesImageFile
 
 MAX_DRAWN_PX = 1 << 28
 """Pixels of cels drawn of one file, all frames together: a hundred frames of 512 by 512 with ten full layers."""
@@ -50,13 +51,12 @@ def accepts(prefix: bytes) -> bool:
     return prefix[4:6] == b"\xe0\xa5" and prefix[12:14] in {b"\x08\0", b"\x10\0", b"\x20\0"}
 
 
-class AsepriteImageFile(ImageFile.ImageFile):
+class AsepriteImageFile(FramesImageFile):
     """The frames of a sprite."""
 
     format = "ASEPRITE"
     format_description = "Aseprite"
     accepts = staticmethod(accepts)
-    _close_exclusive_fp_after_loading = False
 
     def _open(self) -> None:
         if self.fp is None or not accepts((start := self.fp.read(HEADER_BYTES))[:16]):
@@ -70,31 +70,20 @@ class AsepriteImageFile(ImageFile.ImageFile):
         self.n_frames = len(self._places)
         self.is_animated = self.n_frames > 1
         self._painter: _Painter | None = None
-        self._at, self._shown = 0, -1
         self.info["duration"] = self._places[0][1]
-
-    def tell(self) -> int:
-        """Return the number of the frame that is shown, from 0."""
-        return self._at
 
     def seek(self, frame: int) -> None:
         """Show *frame*, from 0. Raises EOFError where there is none."""
-        if self._seek_check(frame):
-            self._at = frame
-            self.info["duration"] = self._places[frame][1]
+        super().seek(frame)
+        self.info["duration"] = self._places[frame][1]
 
-    def load(self) -> Any:  # Pillow's PixelAccess, which has no public name
-        """Decode the frame. Raises what decoders raise."""
-        if self._shown != self._at:
-            if self._painter is None:
-                if self.fp is None:
-                    raise ValueError("the file is closed")
-                self._painter = _Painter(
-                    Reader(self.fp, self._header).read(self._places), self._header, self.fp
-                )
-            self.im = Image.fromarray(self._painter.painted(self._at)).im
-            self._shown = self._at
-        return Image.Image.load(self)
+    def painted(self, number: int) -> Image.Image:
+        """Return frame *number*. Raises what decoders raise."""
+        if self._painter is None:
+            if self.fp is None:
+                raise ValueError("the file is closed")
+            self._painter = _Painter(Reader(self.fp, self._header).read(self._places), self._header, self.fp)
+        return Image.fromarray(self._painter.painted(number))
 
 
 class _Node:

@@ -10,10 +10,39 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
+
+
+class FramesImageFile(ImageFile.ImageFile):
+    """A file of frames that are painted when they are asked for; who opens it says `n_frames`."""
+
+    _close_exclusive_fp_after_loading = False
+    _at, _painted = 0, -1
+    """Frames from 0: the one that is shown, and the one whose pixels are here."""
+
+    def tell(self) -> int:
+        """Return the number of the frame that is shown, from 0."""
+        return self._at
+
+    def seek(self, frame: int) -> None:
+        """Show *frame*, from 0. Raises EOFError where there is none."""
+        if self._seek_check(frame):
+            self._at = frame
+
+    def load(self) -> Any:  # Pillow's PixelAccess, which has no public name
+        """Paint the frame. Raises what decoders raise."""
+        if self._painted != self._at:
+            self.im = self.painted(self._at).im
+            self._painted = self._at
+        return Image.Image.load(self)
+
+    def painted(self, number: int) -> Image.Image:
+        """Return frame *number*, RGBA, as large as the whole."""
+        raise NotImplementedError
 
 
 class Disposal(Enum):

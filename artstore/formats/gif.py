@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import GifImagePlugin, Image
 
-from artstore.formats.film import Disposal, Film, Frame
+from artstore.formats.film import Disposal, Film, Frame, FramesImageFile
 
 _DISPOSALS = {2: Disposal.CLEAR, 3: Disposal.RESTORE, 4: Disposal.RESTORE}
 """Some programs mean the third bit where the specification has the number 3."""
@@ -47,17 +47,17 @@ class _Piece:
         return (left, top, min(left + self.width_px, size[0]), min(top + self.height_px, size[1]))
 
 
-class GifImageFile(GifImagePlugin.GifImageFile):
+class GifImageFile(FramesImageFile, GifImagePlugin.GifImageFile):
     """A GIF. Its first frame has a mode of Pillow's, the others are RGBA."""
 
     accepts = staticmethod(lambda prefix: prefix.startswith((b"GIF87a", b"GIF89a")))
 
     def _open(self) -> None:
         super()._open()
-        self._at, self._shown = 0, 0
+        self._painted = 0
         # Outside of its first frame, Pillow fills the screen with the transparent colour, or else with any.
         if "transparency" not in self.info and self.tile[0].extents != (0, 0, *self.size):
-            self._mode, self._shown = "RGBA", -1
+            self._mode, self._painted = "RGBA", -1
 
     @cached_property
     def _film(self) -> Film:
@@ -73,25 +73,18 @@ class GifImageFile(GifImagePlugin.GifImageFile):
         """How many frames there are, whether or not all of them can be decoded."""
         return len(self._film.frames)
 
-    def tell(self) -> int:
-        """Return the number of the frame that is shown, from 0."""
-        return self._at
-
-    def seek(self, frame: int) -> None:
-        """Show *frame*, from 0. Raises EOFError where there is none."""
-        if self._seek_check(frame):
-            self._at = frame
-
     def load(self) -> Any:  # Pillow's PixelAccess, which has no public name
         """Decode the frame, and those before it that were not yet."""
-        if self._shown == 0 == self._at:
-            return super().load()
-        if self._shown != self._at:
-            self.im = self._film.shown(self._at).im
-            self._mode, self.palette, self.tile = "RGBA", None, []
-            self._shown = self._at
-            self.info.pop("transparency", None)
-        return Image.Image.load(self)
+        if self._painted == 0 == self._at:
+            return GifImagePlugin.GifImageFile.load(self)
+        return super().load()
+
+    def painted(self, number: int) -> Image.Image:
+        """Return frame *number*, which is RGBA."""
+        shown = self._film.shown(number)
+        self._mode, self.palette, self.tile = "RGBA", None, []
+        self.info.pop("transparency", None)
+        return shown
 
     def _pixels(self, number: int) -> NDArray[np.uint8]:
         piece = self._pieces[number]

@@ -10,13 +10,12 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 from statistics import median
-from typing import BinaryIO, cast
 
 from PIL import Image
 
 from artstore.archives import ArchiveLimits, Budget, open_archive
 from artstore.archives.tools import seven_zip
-from artstore.blobs import FolderBlobs, created
+from artstore.blobs import FolderBlobs, write_new
 from artstore.names import safe_path
 from artstore.settings import Settings
 from tests.benchmarks.table import Row, seconds
@@ -67,8 +66,7 @@ def _unpacked(archive: Path, into: Path) -> None:
         open_archive(archive.name, archive, budget) as reader,
     ):
         for member, source in reader.stream(lambda _: True):
-            with created(f"{folder}/{safe_path(member.name)}") as file:
-                budget.copy(source, cast(BinaryIO, file))
+            write_new(f"{folder}/{safe_path(member.name)}", budget.chunks(source))
 
 
 def _sprite(number: int) -> bytes:

@@ -104,10 +104,12 @@ def test_what_is_new_in_the_folder_is_added(data: Path, art: Path) -> None:
 def test_broken_files_are_failures_of_their_own(tmp_path: Path, art: Path) -> None:
     (art / "broken.png").write_bytes(b"no picture")
     (art / "broken.zip").write_bytes(b"no archive")
+    (art / "notes.txt").write_bytes(b"neither")
     data = tmp_path / "data"
     done = shelf.embedder(data, "--add", art, "--embedder", "colour")
     assert done.returncode == 0
     assert "2 failures (see --failures)" in done.stderr
+    assert "1 more are neither pictures nor archives by their names, and passed over" in done.stderr
     assert status(data)["embedded by colour"] == COUNT
     assert {what for what in status(data) if what.startswith("failed at")} == {
         "failed at picture: cannot_decode",

@@ -95,7 +95,7 @@ def test_of_two_that_fill_the_same_folder_the_last_one_is_whole(tmp_path: Path) 
     assert {path.name: path.read_text() for path in (tmp_path / "unpacked/a.zip").iterdir()} == {
         "axe.png": "first"
     }
-    assert {path.name for path in (tmp_path / "unpacked").iterdir()} == {"a.zip", ".unpacking"}
+    assert {path.name for path in (tmp_path / "unpacked").iterdir()} == {"a.zip", Path(UNDER_WAY).name}
     assert [*(tmp_path / UNDER_WAY).iterdir()] == []
 
 

@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def add(folder: Path, catalog: Catalog, settings: Settings) -> list[Added]:
-    return list(add_folder(folder, list_folder(folder, settings.data_dir), catalog, settings))
+    return list(add_folder(folder, list_folder(folder, settings.data_dir)[0], catalog, settings))
 
 
 def ids_in(catalog: Catalog) -> list[int]:
@@ -54,7 +54,7 @@ def touch_with(path: Path, content: bytes) -> None:
 
 
 def test_only_art_is_listed_in_order(folder: Path) -> None:
-    assert list_folder(folder, folder.parent / "data") == [Path("sub/pack.zip"), Path("sword.png")]
+    assert list_folder(folder, folder.parent / "data") == ([Path("sub/pack.zip"), Path("sword.png")], 1)
 
 
 @pytest.mark.parametrize("name", ["readme.txt", "nothing"])
@@ -132,7 +132,7 @@ def test_a_folder_that_may_not_be_looked_into_is_a_failure_and_costs_only_itself
         Path(name, "axe.png").write_bytes(png())
         Path(name).chmod(0o755)
         with as_nobody():
-            art = list_folder(Path(name), settings.data_dir)
+            art, _ = list_folder(Path(name), settings.data_dir)
             with pytest.raises(UsageError, match="cannot be looked into"):
                 list_folder(Path(name, "closed"), settings.data_dir)
         assert art == [Path("axe.png"), Path("closed")]
@@ -278,8 +278,8 @@ def test_a_folder_that_holds_the_data_folder_is_added_without_our_own_copies(
     folder: Path, settings: Settings
 ) -> None:
     inside = settings.override(data_dir=folder / "data")
-    art = list_folder(folder, inside.data_dir)
+    art, others = list_folder(folder, inside.data_dir)
     with Catalog(inside.catalog_path) as own:
         list(add_folder(folder, art, own, inside))
     assert (folder / "data" / "files" / "added").is_dir()
-    assert list_folder(folder, inside.data_dir) == art
+    assert list_folder(folder, inside.data_dir) == (art, others)

@@ -156,6 +156,11 @@ def test_names_that_only_begin_like_devices_are_kept(name: str) -> None:
     assert of(name) == name
 
 
+def test_a_download_is_not_called_like_what_was_added_by_hand() -> None:
+    assert re.fullmatch("added~[0-9a-f]{10}", of("added"))
+    assert re.fullmatch("added/a~[0-9a-f]{10}.png", of("added/a.png"))
+
+
 def test_a_query_is_part_of_the_name() -> None:
     assert len({of("a.png"), of("a.png?itok=1"), of("a.png?itok=2")}) == 3
 

@@ -14,7 +14,7 @@ from artstore.archives.sevenzip import MOST_BROKEN, SevenZipReader
 from artstore.archives.tools import seven_zip
 from artstore.errors import ArchiveError
 from artstore.settings import Settings
-from tests.packed import by_7zip, zstd_7z
+from tests.packed import by_7zip, by_7zip_after, zstd_7z
 
 WIDE = ArchiveLimits.from_settings(Settings())
 
@@ -143,3 +143,9 @@ def test_damage_that_only_a_checksum_of_rar_shows_is_a_failure(real_data: Path, 
     content[184] ^= 0xFF
     (tmp_path / "bad.rar").write_bytes(content)
     assert read(tmp_path / "bad.rar", "rar")[1]["*"].startswith("bad_archive: there is an error in it")
+
+
+def test_what_a_7z_asks_to_have_deleted_is_no_member(tmp_path: Path) -> None:
+    path = tmp_path / "changes.7z"
+    path.write_bytes(by_7zip_after({"gone.png": b"gone", "kept.png": b"kept"}, {"kept.png": b"other"}))
+    assert read(path, "7z") == ({"kept.png": b"other"}, {})

@@ -5,13 +5,14 @@ import tarfile
 import zipfile
 from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+from artstore.blobs import UNDER_WAY
 from artstore.images import describe
 from artstore.models import Failure, Findings, Stage
-from artstore.names import folded
+from artstore.names import folded, path_of_url
 from artstore.settings import Settings
 from artstore.unpack import find_images, is_junk
 from tests.packed import PACKERS, by_7zip, rar5, special, tarred
@@ -253,6 +254,17 @@ def test_a_zip_under_the_name_of_a_picture_is_a_zip(settings: Settings) -> None:
     assert members_of(unpacked(settings, zipped({"a.png": png()}), "wrong.png")) == ["a.png"]
 
 
+@pytest.mark.parametrize("name", ["a.zip", "a.rar", "a.7z", "a.tar", "a.gz"])
+def test_a_picture_under_the_name_of_an_archive_is_a_picture(settings: Settings, name: str) -> None:
+    findings = unpacked(settings, png(), name)
+    assert [(image.path, image.member) for image in findings.images] == [(f"files/{name}", None)]
+    assert findings.failures == []
+
+
+def test_a_zip_behind_a_picture_is_a_zip_if_it_is_called_so(settings: Settings) -> None:
+    assert members_of(unpacked(settings, png(1) + zipped({"a.png": png()}), "both.zip")) == ["a.png"]
+
+
 def disk_use(settings: Settings) -> int:
     return sum(len(content) for content in snapshot(settings.data_dir / "unpacked").values())
 
@@ -314,6 +326,24 @@ def test_unpacking_twice_is_unpacking_once(settings: Settings) -> None:
     before = snapshot(settings.data_dir)
     assert find_images("pack.zip", settings) == first
     assert snapshot(settings.data_dir) == before
+
+
+@pytest.mark.parametrize("name", ["changed.png", "changed.ogg"])
+def test_what_was_unpacked_goes_when_the_archive_is_replaced(settings: Settings, name: str) -> None:
+    unpacked(settings, zipped({"a.png": png(1), "b.png": png(2)}), name)
+    unpacked(settings, zipped({"b.png": png(3)}), name)
+    assert list(snapshot(settings.data_dir / "unpacked")) == [f"{name}/b.png"]
+    unpacked(settings, png(4), name)
+    assert snapshot(settings.data_dir / "unpacked") == {}
+
+
+@pytest.mark.parametrize("name", [PurePosixPath(UNDER_WAY).name, ".unpacking"])
+def test_no_archive_gets_among_those_that_are_under_way(settings: Settings, name: str) -> None:
+    other = settings.data_dir / UNDER_WAY / ".other.part"
+    other.mkdir(parents=True)
+    path = path_of_url(f"https://site/sites/default/files/{name}")
+    assert len(unpacked(settings, zipped({"a.png": png(1)}), path).images) == 1
+    assert other.is_dir()
 
 
 def test_a_full_disk_is_nobodys_failure_but_the_disks(settings: Settings) -> None:

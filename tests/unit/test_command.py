@@ -1,0 +1,36 @@
+"""What the command lines share: how they end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import search
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("command", ["embedder", "search"])
+def test_ctrl_c_while_a_command_loads_is_told_in_one_line(command: str, tmp_path: Path) -> None:
+    # Both need it, and get this one: whoever loads it is interrupted.
+    (tmp_path / "numpy.py").write_text("raise KeyboardInterrupt")
+    done = subprocess.run(
+        [sys.executable, "-m", command, "--help"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == f"\n{command}: interrupted before it began\n"
+
+
+def test_what_search_does_not_have_is_said_as_of_any_module() -> None:
+    with pytest.raises(AttributeError, match="module 'search' has no attribute 'Engines'"):
+        search.Engines  # noqa: B018
