@@ -49,10 +49,10 @@ class _Values:
     value_of: NDArray[np.int32]
     """Pairs: this holder has that value, each once."""
 
-    def counted(self, per_holder: NDArray[np.int64]) -> list[Counted]:
-        """Return all values that any picture has, most first; *per_holder*, shape (h,), says how many it has."""
+    def counted(self, per_holder: NDArray[np.int64], most: int) -> list[Counted]:
+        """Return the *most* frequent values, of those that any picture has; *per_holder*, shape (h,), says how many it has."""
         counts = np.bincount(self.value_of, per_holder[self.holder_of], len(self.values)).astype(np.int64)
-        order = np.lexsort((np.arange(len(counts)), -counts))
+        order = np.lexsort((np.arange(len(counts)), -counts))[:most]
         return [
             Counted(value, label, int(counts[place]))
             for place, (value, label) in ((place, self.values[place]) for place in order.tolist())
@@ -91,10 +91,10 @@ class FacetTable:
             mask[places[self.ids[places] == allowed]] = True
         return mask
 
-    def of_works(self, name: str, mask: NDArray[np.bool_]) -> list[Counted]:
-        """Return the values of ``licence``, ``author``, ``tag`` or ``art_type`` that pictures of *mask* have, most first."""
+    def of_works(self, name: str, mask: NDArray[np.bool_], most: int) -> list[Counted]:
+        """Return the *most* frequent values of ``licence``, ``author``, ``tag`` or ``art_type`` of pictures of *mask*."""
         return self._of_works[name].counted(
-            np.bincount(self._holder_of[mask], minlength=self._holders).astype(np.int64)
+            np.bincount(self._holder_of[mask], minlength=self._holders).astype(np.int64), most
         )
 
     def kinds(self, mask: NDArray[np.bool_]) -> list[Counted]:

@@ -163,7 +163,13 @@ class Engine:
         answers = self._id_sets.ids(only or EVERYTHING)
         if answers is None or len(answers) == 0:
             return Hits()
-        return Hits(self._shown(in_order(answers, order), {}, top, only, None if expand else answers))
+        count = max(MIN_CANDIDATES, 2 * top)
+        while True:
+            first = in_order(answers, order, count)
+            hits = self._shown(first, {}, top, only, None if expand else answers)
+            if len(hits) >= top or count >= len(answers):
+                return Hits(hits)
+            count *= 8
 
     def facets(
         self, only: Filter | None = None, *, words: str = "", indexed: bool = False

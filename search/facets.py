@@ -61,7 +61,7 @@ Row = Callable[[FacetTable, NDArray[np.bool_]], list[FacetValue]]
 
 
 def _of_works(name: str) -> Row:
-    return lambda table, mask: _named(name, table.of_works(name, mask))
+    return lambda table, mask: _named(name, table.of_works(name, mask, MOST_VALUES))
 
 
 def _sizes(table: FacetTable, mask: NDArray[np.bool_]) -> list[FacetValue]:
@@ -118,7 +118,7 @@ class FacetCounter:
             asked = replace(only, **without)
             if asked not in masks:
                 masks[asked] = base & table.mask(id_sets.ids(asked))
-            facets.append(Facet(name, tuple(row(table, masks[asked])[:MOST_VALUES])))
+            facets.append(Facet(name, tuple(row(table, masks[asked]))))
         return tuple(facets)
 
     def close(self) -> None:
@@ -126,11 +126,17 @@ class FacetCounter:
         self._catalog.close()
 
 
-def in_order(ids: NDArray[np.int64], order: Order) -> list[int]:
-    """Return *ids*, ascending, in *order*."""
-    newest = order is Order.NEWEST
-    ordered = ids[::-1] if newest else ids[np.argsort(ids.astype(np.uint32) * _SCATTER, kind="stable")]
-    return [int(image_id) for image_id in ordered]
+def in_order(ids: NDArray[np.int64], order: Order, most: int) -> list[int]:
+    """Return the first *most* of *ids*, ascending, in *order*."""
+    if order is Order.NEWEST:
+        first = ids[: -most - 1 : -1]
+    else:
+        keys = ids.astype(np.uint32) * _SCATTER
+        # Sorting them all takes ten times as long as finding those that come first.
+        chosen = np.argpartition(keys, most)[:most] if most < len(ids) else np.arange(len(ids))
+        first = ids[chosen[np.lexsort((ids[chosen], keys[chosen]))]]
+    found: list[int] = first.tolist()
+    return found
 
 
 def _named(name: str, counted: list[Counted]) -> list[FacetValue]:

@@ -65,7 +65,7 @@ class Meters:
         registry = self._registry
         if self._shared:
             registry = CollectorRegistry()
-            MultiProcessCollector(registry, self._shared)
+            MultiProcessCollector(registry, self._shared)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
 
     def look_at(self, desk: Desk) -> None:
@@ -77,7 +77,7 @@ class Meters:
     def close(self) -> None:
         """Say that this process is no more."""
         if self._shared:
-            mark_process_dead(os.getpid(), self._shared)
+            mark_process_dead(os.getpid(), self._shared)  # type: ignore[no-untyped-call]
 
 
 class Metered:
@@ -126,7 +126,8 @@ class Metered:
 
 def _known_method(scope: Scope) -> str:
     """Return the method, or OTHER: whoever asks must not make up labels."""
-    return scope["method"] if scope["method"] in {"GET", "HEAD", "POST", "OPTIONS"} else "OTHER"
+    method: str = scope["method"]
+    return method if method in {"GET", "HEAD", "POST", "OPTIONS"} else "OTHER"
 
 
 def _target(scope: Scope) -> str:

@@ -70,9 +70,8 @@ def collect(data_dir: Path, count: int) -> Settings:
     with features.open("wb") as file:
         for start in range(0, count, 10_000):
             near = middles[random.integers(0, len(middles), min(10_000, count - start))]
-            file.write(
-                unit(near + random.normal(scale=0.03, size=near.shape).astype(np.float32)).astype(np.float16)
-            )
+            away = random.normal(scale=0.03, size=near.shape).astype(np.float32)
+            file.write(unit(near + away).astype(np.float16).tobytes())
     settings.files_dir.mkdir()
     for number in range(1, DRAWN + 1):
         shelf.sprite(number, size_px=96).save(settings.files_dir / f"p{number}.png")

@@ -75,7 +75,8 @@ def test_a_picture_finds_what_looks_like_it_and_not_itself(site: Served, data: P
 def test_pages_of_an_answer_follow_each_other_to_its_end(site: Served) -> None:
     for question in ("q=sword", "licence=cc0&expand=1", "like=3", ""):
         whole = site.get(f"/api/search?{question}&count=100").json()["hits"]
-        seen, path = [], f"/api/search?{question}&count=7"
+        seen: list[int] = []
+        path = f"/api/search?{question}&count=7"
         while path and len(seen) < len(whole):
             page = site.get(path).json()
             seen += [hit["image_id"] for hit in page["hits"]]

@@ -50,7 +50,7 @@ def routes() -> set[str]:
 def _all_routes(found: Iterable[Any]) -> Iterator[Any]:
     for route in found:
         yield route
-        yield from _all_routes(getattr(route, "routes", None) or ())
+        yield from _all_routes(getattr(getattr(route, "original_router", route), "routes", None) or ())
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)

@@ -30,7 +30,7 @@ def put(catalog: Catalog, work: Work, facts: PictureFacts) -> None:
     with catalog.transaction():
         catalog.record_work(work)
         for link in work.files:
-            catalog.record_stored(StoredFile(link.path, 1, None))
+            catalog.record_stored(StoredFile(link.path, 1, ""))
             image = FoundImage(f"files/{link.path}", None, facts)
             catalog.record_findings(link.path, Findings(images=[image]))
 
@@ -73,7 +73,8 @@ def set_to(only: Filter, value: FacetValue) -> Filter:
             ("min_width_px", "min_height_px", "max_width_px", "max_height_px")
         )
         return replace(only, **{**other, f"{value.name}_width_px": side, f"{value.name}_height_px": side})
-    return replace(only, **{value.name: value.value})
+    chosen: dict[str, Any] = {value.name: value.value}
+    return replace(only, **chosen)
 
 
 def test_counts_are_those_of_the_pictures(engine: Engine) -> None:
