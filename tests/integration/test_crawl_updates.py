@@ -8,13 +8,14 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
 from artstore.catalog import Catalog
 from artstore.models import Failure, Stage
 from tests.integration.crawling import changed, crawl, interrupted_crawl, rows, work_paths
-from tests.replica import ReplicaServer, ReplicaWork, build_site, pages
+from tests.replica import ReplicaServer, build_site, pages
 from tests.replica.answer import Answer
 from tests.replica.site import Content
 from tests.replica.visiting import LISTING
@@ -243,11 +244,11 @@ def test_several_searches_are_read_in_one_crawl(server: ReplicaServer, tmp_path:
 def test_a_listing_that_grows_while_it_is_read_is_read_to_its_new_end(tmp_path: Path) -> None:
     with ReplicaServer(build_site(works=72)) as server:
         well = server.listener.answers.page
-        published: list[ReplicaWork] = []
+        first = Lock()
 
         def growing(path: str, query: str, base: str, cookies: str) -> Answer:
-            if path.startswith("/content/") and not published:
-                published.extend(server.publish(30))
+            if path.startswith("/content/") and first.acquire(blocking=False):
+                server.publish(30)
             return well(path, query, base, cookies)
 
         # When the first work is read, the last page of the listing is not.
@@ -262,11 +263,11 @@ def test_a_listing_that_grows_while_it_is_read_is_read_to_its_new_end(tmp_path: 
 def test_a_work_that_moved_up_while_its_listing_was_read_is_found_by_the_next_update(tmp_path: Path) -> None:
     with ReplicaServer(build_site(works=72)) as server:
         well = server.listener.answers.page
-        oldest = server.site.works[0]
+        first = Lock()
 
         def shrinking(path: str, query: str, base: str, cookies: str) -> Answer:
-            if path.startswith("/content/") and oldest in server.site.works:
-                server.vanish(oldest.slug)
+            if path.startswith("/content/") and first.acquire(blocking=False):
+                server.vanish(server.site.works[0].slug)
             return well(path, query, base, cookies)
 
         # When the first work is read, the other pages of the listing are not: each begins with the second of its works.

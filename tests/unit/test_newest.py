@@ -171,9 +171,9 @@ def test_works_that_an_error_of_ours_cost_are_passed_by(tmp_path: Path) -> None:
     )
 
     async def first() -> Request:
-        async for request in spider.start():
-            return request
-        raise AssertionError("nothing is asked for")
+        [request] = [request async for request in spider.start()]
+        assert isinstance(request, Request)
+        return request
 
     request = asyncio.run(first())
     crawled += request.callback(response_to(request, SITE), **request.cb_kwargs)  # type: ignore[misc]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from http.client import HTTPConnection, IncompleteRead
@@ -44,6 +45,20 @@ def eventually(condition: Callable[[], bool]) -> bool:
     while not condition() and time.monotonic() < stop:
         time.sleep(0.01)
     return condition()
+
+
+def test_what_comes_after_so_many_requests_waits_until_it_may_go(server: ReplicaServer) -> None:
+    page(server, "/")
+    server.hold(2)
+    page(server, "/")
+    with ThreadPoolExecutor() as pool:
+        third = pool.submit(page, server, "/")
+        assert eventually(lambda: len(server.requests) == 3)
+        assert server.log[-1].status == 0
+        assert not third.done()
+        server.hold(None)
+        third.result()
+    assert server.log[-1].status == 200
 
 
 def test_more_faults_come_after_the_others_and_the_large_file_last() -> None:
