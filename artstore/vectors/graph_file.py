@@ -42,12 +42,12 @@ class GraphFile:
             self._vectors, ids = records["vector"], records["id"]
         else:
             self._vectors, ids = np.empty((0, dim), np.float32), np.empty(0, np.int64)
-        # Held as long as the index is: at half the size, or, as they come in order from a rebuild, not at all.
-        self._order = None if np.all(ids[1:] > ids[:-1]) else np.argsort(ids).astype(np.uint32)
-        self.ids: NDArray[np.int64] = np.ascontiguousarray(ids if self._order is None else ids[self._order])
+        order = np.argsort(ids)
+        self.ids: NDArray[np.int64] = ids[order]
         """All of them, removed ones too, ascending."""
+        # Held as long as the index is: at half the size.
+        self._order = order.astype(np.uint32)
 
     def read(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of *ids*, each of which has to be among :attr:`ids`."""
-        places = np.searchsorted(self.ids, ids)
-        return np.asarray(self._vectors[places if self._order is None else self._order[places]])
+        return np.asarray(self._vectors[self._order[np.searchsorted(self.ids, ids)]])
