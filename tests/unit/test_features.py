@@ -83,18 +83,18 @@ def test_a_reader_sees_what_becomes_of_the_file(tmp_path: Path) -> None:
     reader, vectors = FeatureReader(tmp_path, DIM), unit_vectors(6, DIM)
     last = np.array([3], np.int64)
     for start in (0, 2, 4):
-        with writer(tmp_path, start) as writer:
-            writer.append(vectors[start : start + 2])
+        with writer(tmp_path, start) as opened:
+            opened.append(vectors[start : start + 2])
         rows = np.arange(start + 2)
         np.testing.assert_allclose(reader.read(rows), vectors[: start + 2], atol=1e-3)
     # Cut, as after a crash, and begun anew.
-    with FeatureWriter(tmp_path, DIM, lambda: 3):
+    with writer(tmp_path, 3):
         pass
     with pytest.raises(Mismatch):
         reader.read(last)
     reader.path.unlink()
-    with FeatureWriter(tmp_path, DIM, lambda: 0) as writer:
-        writer.append(vectors[::-1])
+    with writer(tmp_path) as opened:
+        opened.append(vectors[::-1])
     np.testing.assert_allclose(reader.read(last), vectors[2:3], atol=1e-3)
 
 
