@@ -33,11 +33,14 @@ CACHED_ROWS = 25
 
 
 class FeatureReader:
-    """The rows on disk, memory-mapped: what is read is what costs memory."""
+    """The rows on disk, memory-mapped: what is read is what costs memory. Safe in many threads."""
 
     def __init__(self, folder: Path, dim: int) -> None:
         self.path = rows_path(folder, dim)
         self.dim = dim
+        # The file's number and count of rows, and what it is mapped to: kept as long as they are the same, since the first
+        # touch of each page of a new mapping takes as long as comparing what is on it.
+        self._known: tuple[tuple[int, int], NDArray[np.float16]] | None = None
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return *rows*, shape (n,), as vectors of shape (n, d).
@@ -65,16 +68,28 @@ class FeatureReader:
             far[start : start + CACHED_ROWS] = 1.0 - vectors @ question / lengths
         return np.maximum(far, 0.0)
 
-    def _mapped(self, rows: NDArray[np.int64]) -> NDArray[np.float16]:
-        whole = self.check(int(rows.max()) + 1)
-        return np.memmap(self.path, np.float16, "r", shape=(whole, self.dim))
-
     def check(self, named: int) -> int:
         """Return how many rows are on disk. Raises :class:`~artstore.errors.Mismatch` if fewer than *named*."""
-        whole = self.path.stat().st_size // (2 * self.dim) if self.path.exists() else 0
-        if whole < named:
-            raise Mismatch(f"{self.path} has {whole} rows of {named} that the catalog names; {START_OVER}")
-        return whole
+        return self._state(named)[1]
+
+    def _mapped(self, rows: NDArray[np.int64]) -> NDArray[np.float16]:
+        state = self._state(int(rows.max()) + 1)
+        known = self._known
+        if known is None or known[0] != state:
+            matrix = np.memmap(self.path, np.float16, "r", shape=(state[1], self.dim))
+            known = self._known = state, matrix
+        return known[1]
+
+    def _state(self, named: int) -> tuple[int, int]:
+        """Return the number of the file on its disk, and how many rows it has."""
+        try:
+            found = self.path.stat()
+            state = found.st_ino, found.st_size // (2 * self.dim)
+        except FileNotFoundError:
+            state = 0, 0
+        if state[1] < named:
+            raise Mismatch(f"{self.path} has {state[1]} rows of {named} that the catalog names; {START_OVER}")
+        return state
 
 
 class FeatureWriter:

@@ -83,7 +83,8 @@ class Filter:
 
     def __post_init__(self) -> None:
         # A list would do for whoever writes one, and could not be a key.
-        object.__setattr__(self, "tags", (self.tags,) if isinstance(self.tags, str) else tuple(self.tags))
+        tags: object = self.tags
+        object.__setattr__(self, "tags", (tags,) if isinstance(tags, str) else tuple(self.tags))
         if self.licence is not None and not find_licences(self.licence):
             raise UsageError(f"no licence is named in {self.licence!r}; leave it out for all of them")
         if self.kind is not None and not _parts(self.kind):

@@ -263,7 +263,7 @@ def m010_references_by_name(db: Database) -> None:
     What they say stays the same, so only the text of the tables is changed, as
     https://www.sqlite.org/lang_altertable.html#otheralter has it, and nothing is copied.
     """
-    keys = {name: db[name].pks[0] for name in db.table_names()}
+    keys = {name: db.table(name).pks[0] for name in db.table_names()}
     try:
         db.execute("PRAGMA writable_schema = ON")
         for name, sql in db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall():

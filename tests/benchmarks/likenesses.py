@@ -162,7 +162,8 @@ def held_out(sample: Sample) -> list[str]:
     """Return the table of what one half of the packs says of the other."""
     own, each = scores_of(sample)
     names, rng = np.unique(sample.packs[sample.own]), np.random.default_rng(4)
-    fitted, seen = [], []
+    fitted: list[NDArray[np.float64]] = []
+    seen: list[NDArray[np.float64]] = []
     for _ in range(SPLITS):
         half = np.isin(sample.packs, rng.permutation(names)[: len(names) // 2])
         for packs, results in ((half, fitted), (~half, seen)):

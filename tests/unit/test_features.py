@@ -79,6 +79,25 @@ def test_nothing_is_read_from_nothing(tmp_path: Path) -> None:
         read(tmp_path / "none", 0)
 
 
+def test_a_reader_sees_what_becomes_of_the_file(tmp_path: Path) -> None:
+    reader, vectors = FeatureReader(tmp_path, DIM), unit_vectors(6, DIM)
+    last = np.array([3], np.int64)
+    for start in (0, 2, 4):
+        with writer(tmp_path, start) as opened:
+            opened.append(vectors[start : start + 2])
+        rows = np.arange(start + 2)
+        np.testing.assert_allclose(reader.read(rows), vectors[: start + 2], atol=1e-3)
+    # Cut, as after a crash, and begun anew.
+    with writer(tmp_path, 3):
+        pass
+    with pytest.raises(Mismatch):
+        reader.read(last)
+    reader.path.unlink()
+    with writer(tmp_path) as opened:
+        opened.append(vectors[::-1])
+    np.testing.assert_allclose(reader.read(last), vectors[2:3], atol=1e-3)
+
+
 def test_rows_that_are_not_there_are_refused(tmp_path: Path) -> None:
     written(tmp_path, unit_vectors(2, DIM))
     with pytest.raises(Mismatch, match="has 2 rows of 3 that the catalog names"):
