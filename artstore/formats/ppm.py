@@ -35,9 +35,9 @@ class SamplesDecoder(ImageFile.PyDecoder):
     def decode(self, buffer: Image.DecoderInput) -> tuple[int, int]:  # noqa: ARG002
         """Decode row by row. Raises OSError if the file ends before the picture does."""
         _, largest = self.args
-        kind = np.dtype(np.uint8 if largest < 256 else ">u2")
+        kind = np.dtype("u1" if largest < 256 else ">u2")
         row_bytes = self.state.xsize * Image.getmodebands(self.mode) * kind.itemsize
-        rows = []
+        pixels = bytearray()
         for _ in range(self.state.ysize):
             stored = cast(IO[bytes], self.fd).read(row_bytes)
             if len(stored) < row_bytes:
@@ -45,8 +45,10 @@ class SamplesDecoder(ImageFile.PyDecoder):
             samples = np.frombuffer(stored, kind).astype(np.uint32).clip(max=largest)
             # As other formats keep the upper half of 16 bits, so that the same picture is the same.
             whole = samples if largest == _FULL else (samples * _FULL + largest // 2) // largest
-            rows.append(whole.astype("<u4") if self.mode == "I" else (whole >> 8).astype(np.uint8))
-        self.set_as_raw(b"".join(row.tobytes() for row in rows), "I;32" if self.mode == "I" else self.mode)
+            pixels += (
+                whole.astype("<u4").tobytes() if self.mode == "I" else (whole >> 8).astype("u1").tobytes()
+            )
+        self.set_as_raw(bytes(pixels), "I;32" if self.mode == "I" else self.mode)
         return -1, 0
 
 
