@@ -30,6 +30,7 @@ from artstore.formats.gif import GifImageFile
 from artstore.formats.ico import IcoImageFile
 from artstore.formats.pixels import rgba
 from artstore.formats.png import PngImageFile
+from artstore.formats.ppm import PpmImageFile
 from artstore.formats.psd import PsdImageFile
 from artstore.formats.svg import SvgImageFile
 from artstore.formats.tga import TgaImageFile
@@ -54,6 +55,7 @@ _OWN: list[type[ImageFile.ImageFile]] = [
     IcoImageFile,
     DdsImageFile,
     TiffImageFile,
+    PpmImageFile,
     PsdImageFile,
     SvgImageFile,
     XcfImageFile,
@@ -63,7 +65,7 @@ _OWN: list[type[ImageFile.ImageFile]] = [
 
 FORMATS = [
     *formats.register(_OWN),
-    *"JPEG WEBP PCX PPM AVIF JPEG2000".split(),
+    *"JPEG WEBP PCX AVIF JPEG2000".split(),
     # It has no magic number, so that it takes what all others left.
     *formats.register([TgaImageFile]),
 ]

@@ -9,10 +9,13 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from artstore import images, names
 from artstore.archives import (
@@ -65,16 +68,15 @@ def find_images(path: str, settings: Settings) -> Findings:
         _note(findings, Stage.PICTURE, stored, PictureError("missing_file", "the file is not there"))
         return findings
     with file:
-        head = file.read(HEAD_BYTES)
+        kind = archive_kind(path, file.read(HEAD_BYTES))
         file.seek(0)
-        if archive_kind(path, head) is not None and not is_painting_name(path):
+        if kind is not None and not is_painting_name(path):
             packed_bytes = os.fstat(file.fileno()).st_size
             budget = Budget(ArchiveLimits.from_settings(settings), packed_bytes)
             with blobs.put_folder(f"{UNPACKED}/{path}") as into:
                 unpacking = _Unpacking(f"{UNPACKED}/{path}", into, settings, budget, findings)
-                unpacking.open(path, blobs.local(stored), stored, "", 1)
-            if archive_kind("", head) is None and _is_nothing(findings):
-                findings = _as_picture(stored, file, settings, findings)
+                as_picture = partial(_picture, stored, None, file, settings)
+                unpacking.open(path, blobs.local(stored), stored, "", 1, as_picture)
         else:
             # It may have been an archive, before it was replaced.
             blobs.remove_folder(f"{UNPACKED}/{path}")
@@ -84,18 +86,6 @@ def find_images(path: str, settings: Settings) -> Findings:
     return replace(
         findings, images=[replace(image, series=series.get(image.path)) for image in findings.images]
     )
-
-
-def _is_nothing(findings: Findings) -> bool:
-    """Say whether what should be an archive is none at all."""
-    return not findings.images and [failure.reason for failure in findings.failures] == ["bad_archive"]
-
-
-def _as_picture(path: str, file: BinaryIO, settings: Settings, otherwise: Findings) -> Findings:
-    """Return the picture that is called like an archive; if there is none, what was found *otherwise*."""
-    findings = Findings()
-    _describe(path, None, file, settings, findings)
-    return findings if findings.images else otherwise
 
 
 @dataclass(slots=True)
@@ -111,12 +101,22 @@ class _Unpacking:
     taken: dict[str, int] = field(default_factory=dict)
     """Paths of members, as a disk sees them that folds case -> how many others would have them too."""
 
-    def open(self, name: str, packed: Path, subject: str, inside: str, depth: int) -> None:
+    def open(
+        self,
+        name: str,
+        packed: Path,
+        subject: str,
+        inside: str,
+        depth: int,
+        as_picture: Callable[[], FoundImage],
+    ) -> None:
         """Unpack the archive at *packed*; its members' names begin with *inside*.
 
         What is wrong with it as a whole is a failure of *subject*, and raised if
-        nothing more is to be read of the archive around it.
+        nothing more is to be read of the archive around it. What is called like
+        an archive, and is none, is taken *as_picture* if it is one.
         """
+        known = self._known()
         try:
             with open_archive(name, packed, self.budget) as archive:
                 for member, source in archive.stream(lambda member: self._is_wanted(member, inside, depth)):
@@ -124,7 +124,14 @@ class _Unpacking:
         except ArchiveError as error:
             if error.reason in OVERDRAWN and depth > 1:
                 raise
+            if error.reason == "bad_archive" and self._known() == known:
+                with suppress(PictureError):
+                    self.findings.images.append(as_picture())
+                    return
             self._note(subject, error)
+
+    def _known(self) -> int:
+        return len(self.findings.images) + len(self.findings.failures)
 
     def _is_wanted(self, member: Member, inside: str, depth: int) -> bool:
         self.budget.count_member()
@@ -146,7 +153,7 @@ class _Unpacking:
         target = f"{self.folder}/{path}"
         try:
             if is_archive_name(name):
-                self._open_inner(name, source, target, depth)
+                self._open_inner(name, source, path, depth)
             else:
                 local = f"{self.into}/{path}"
                 write_new(local, self.budget.chunks(source))
@@ -161,13 +168,21 @@ class _Unpacking:
                 raise
             self._note(target, ArchiveError("unusable_name", os.strerror(error.errno)))
 
-    def _open_inner(self, name: str, source: BinaryIO, target: str, depth: int) -> None:
+    def _open_inner(self, name: str, source: BinaryIO, path: str, depth: int) -> None:
         """Unpack an archive in this one from a copy, which readers can go back and forth in."""
         self.into.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=self.into, prefix=".", suffix=TEMPORARY) as copy:
             copy.writelines(self.budget.chunks(source))
             copy.flush()
-            self.open(name, Path(copy.name), target, f"{name}/", depth + 1)
+            as_picture = partial(self._kept, cast(BinaryIO, copy), name, path)
+            self.open(name, Path(copy.name), f"{self.folder}/{path}", f"{name}/", depth + 1, as_picture)
+
+    def _kept(self, copy: BinaryIO, name: str, path: str) -> FoundImage:
+        copy.seek(0)
+        image = _picture(f"{self.folder}/{path}", name, copy, self.settings)
+        copy.seek(0)
+        write_new(f"{self.into}/{path}", self.budget.chunks(copy))
+        return image
 
     def _own_path(self, name: str) -> str:
         """Return where a member goes in the folder, on a path that no other has."""
@@ -198,11 +213,13 @@ def _describe(
     path: str, member: str | None, picture: BinaryIO, settings: Settings, findings: Findings
 ) -> None:
     try:
-        facts = images.describe(picture, settings.max_picture_px)
+        findings.images.append(_picture(path, member, picture, settings))
     except PictureError as error:
         _note(findings, Stage.PICTURE, path, error)
-    else:
-        findings.images.append(FoundImage(path, member, facts))
+
+
+def _picture(path: str, member: str | None, picture: BinaryIO, settings: Settings) -> FoundImage:
+    return FoundImage(path, member, images.describe(picture, settings.max_picture_px))
 
 
 def _note(findings: Findings, stage: Stage, subject: str, error: UnreadableFile) -> None:

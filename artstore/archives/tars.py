@@ -36,7 +36,7 @@ _TAIL_BYTES = 16
 _CHUNK_BYTES = 1 << 17
 
 _PLAIN = re.compile(
-    rb"(?=([^\0]{1,100})).{124}([0-7]{11})[\0 ].{12}([0-7]{6})\0 ([0\0005]).{100}ustar.{83}\0", re.DOTALL
+    rb"(?=([^\0]{0,100})).{124}([\0 0-7]{12}).{12}([\0 0-7]{8})([0\0005]).{100}ustar.{83}\0", re.DOTALL
 )
 """Name, size, checksum and kind of a header with nothing before the name: a file, as new or as old tools write it, or a folder."""
 
@@ -211,19 +211,23 @@ def _plain(source: _Forward) -> _Header | None:
     if found is None:
         return None
     raw_name, size, checksum, kind = found.groups()
+    try:
+        size_bytes, expected = int(size.strip(b"\0 "), 8), int(checksum.strip(b"\0 "), 8)
+    except ValueError:
+        return None
     # It is the sum of all bytes, its own taken for blanks; the lower half of Adler-32 is one more than such a sum,
     # and found in a tenth of the time.
-    own = sum(checksum) + ord(" ")
-    total = (zlib.adler32(window[at : at + BLOCK_BYTES]) & 0xFFFF) - 1 - own + 8 * ord(" ")
-    if (total - int(checksum, 8)) % _ADLER_BASE:
+    total = (zlib.adler32(window[at : at + BLOCK_BYTES]) & 0xFFFF) - 1 - sum(checksum) + 8 * ord(" ")
+    if (total - expected) % _ADLER_BASE:
         return None
     source.at += BLOCK_BYTES
     try:
         name = raw_name.decode()
     except UnicodeDecodeError:
         name = spelled([raw_name])[0]
-    # What a folder says is room that it asks for, not bytes that follow.
-    size_bytes = 0 if kind == _FOLDER else int(size, 8)
+    if kind == _FOLDER:
+        # Room that it asks for, not bytes that follow.
+        size_bytes = 0
     is_folder = kind == _FOLDER or name.endswith("/")
     return _Header(name, size_bytes, is_folder, None, source.tell() + _blocks(size_bytes))
 

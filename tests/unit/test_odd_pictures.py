@@ -152,3 +152,24 @@ def test_pages_larger_than_the_first_are_hashed_no_further_than_others(
     assert hashed(1, 8, last="red") != hashed(1, 8, last="blue")
     assert hashed(1, 8, 8, last="red") == hashed(1, 8, 8, last="blue")
     assert hashed(1, 8, 8, last="red") != hashed(1, 8, 8, 8, last="red")
+
+
+@pytest.mark.parametrize(
+    ("kind", "largest", "stored", "seen"),
+    [
+        (b"P6", 65535, b"\x00\xff\x80\xff\xff\xff", [0, 128, 255]),
+        (b"P6", 15, b"\x00\x08\x0f", [0, 136, 255]),
+        (b"P6", 1023, b"\x00\x00\x02\x00\x03\xff", [0, 128, 255]),
+        (b"P6", 100, b"\x00\x32\xff", [0, 128, 255]),
+        (b"P5", 15, b"\x08", [136] * 3),
+        (b"P5", 1023, b"\x02\x00", [128] * 3),
+    ],
+)
+def test_samples_of_any_width_fill_the_range_and_are_cut_as_in_a_png(
+    kind: bytes, largest: int, stored: bytes, seen: list[int]
+) -> None:
+    content = b"%s 2 1 %d\n" % (kind, largest) + stored * 2
+    pixels = read_rgba(BytesIO(content), 1000)
+    assert pixels.tolist() == [[[*seen, 255]] * 2]
+    with pytest.raises(PictureError, match="ends before its picture does"):
+        read_rgba(BytesIO(content[:-1]), 1000)

@@ -173,3 +173,11 @@ def test_headers_of_every_age_give_their_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mark", [b"ustar\x0000", b"ustar  \0"])
 def test_the_size_of_a_folder_is_room_that_it_asks_for(mark: bytes, tmp_path: Path) -> None:
     assert read("a.tar", header(b"art/", 4096, b"5", mark) + LAST, tmp_path) == ({"last.png": b"last"}, {})
+
+
+@pytest.mark.parametrize(
+    "size", [b"\0\0\0\0\0\0\0\0000017", b"         17 ", b"000000000017", b"00000000017 "]
+)
+def test_a_size_may_be_written_in_any_of_the_usual_ways(size: bytes, tmp_path: Path) -> None:
+    archive = header(b"axe.png", size.ljust(12, b"\0")) + filled(b"fifteen letters") + LAST
+    assert read("a.tar", archive, tmp_path) == ({"axe.png": b"fifteen letters", "last.png": b"last"}, {})

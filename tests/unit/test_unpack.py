@@ -261,6 +261,17 @@ def test_a_picture_under_the_name_of_an_archive_is_a_picture(settings: Settings,
     assert findings.failures == []
 
 
+def test_a_picture_in_an_archive_may_be_called_like_one(settings: Settings) -> None:
+    archive = zipped({"a.zip": png(1), "a.zip/b.png": png(2), "c.rar": png(3)[:40], "d.7z": png(4)})
+    findings = unpacked(settings, archive)
+    assert members_of(findings) == ["a.zip", "d.7z"]
+    assert_pictures_lie_where_they_are_said_to(settings, findings)
+    assert [(failure.subject.rpartition("/")[2], failure.reason) for failure in findings.failures] == [
+        ("b.png", "unusable_name"),
+        ("c.rar", "bad_archive"),
+    ]
+
+
 def test_a_zip_behind_a_picture_is_a_zip_if_it_is_called_so(settings: Settings) -> None:
     assert members_of(unpacked(settings, png(1) + zipped({"a.png": png()}), "both.zip")) == ["a.png"]
 
