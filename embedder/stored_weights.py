@@ -93,7 +93,10 @@ def _copy(variable: Any, array: Any, fill: Fill) -> None:
         raise ValueError(
             f"an array has the shape {tuple(array.shape)}, and {tuple(variable.shape)} in the network"
         )
-    fill(variable, lambda start, end: array[start:end])
+    if array.shape:
+        fill(variable, lambda start, end: array[start:end])
+    else:
+        variable.assign(array[()])
 
 
 def parts(variable: Any) -> Iterator[tuple[int, int]]:
