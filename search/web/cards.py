@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from artstore.combining import is_share_alike
@@ -30,6 +31,9 @@ UNTITLED = "Untitled"
 UNKNOWN = "unknown author"
 
 _FREE = ("cc0",)
+
+_ANY = Example(999_999_999_999_999_999)
+"""Stands for a picture."""
 
 
 def art_of(url: str, width: int, height: int, box: tuple[int, int], alt: str) -> Art:
@@ -84,13 +88,21 @@ def number(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-@dataclass(frozen=True, slots=True)
 class Cards:
-    """Makes cards of hits, for one question."""
+    """Makes cards of hits, which answer one question: their links go on from it."""
 
-    links: Links
-    question: Question
-    """What they answer: their links go on from it."""
+    def __init__(self, links: Links, question: Question) -> None:
+        self.links = links
+        examples = (*question.like, *question.unlike)
+        self._asked = {example.image_id for example in examples if example.box is None}
+        # Filters that are not about one work stay.
+        self._like = self._ways(
+            question, words="", like=(_ANY,), unlike=(), work="", series_of=None, author=""
+        )
+        self._also = self._unlike = None
+        if question.like and len(examples) < MOST_PICTURES:
+            self._also = self._ways(question, like=(*question.like, _ANY))
+            self._unlike = self._ways(question, unlike=(*question.unlike, _ANY))
 
     def of(self, hits: Iterable[Hit], marks: Mapping[int, str]) -> tuple[Card, ...]:
         """Return the cards of *hits*, whose pictures carry *marks*."""
@@ -118,26 +130,20 @@ class Cards:
             more_label=f"{hit.more:,} more",
             picture=self.links.picture(hit.image_id),
             group=self.links.group(hit.image_id),
-            like=self.links.search(self._like_alone(hit.image_id)),
-            also=self._with(hit.image_id, "like"),
-            unlike=self._with(hit.image_id, "unlike"),
+            like=self._like(hit.image_id),
+            also=self._also(hit.image_id) if self._also and hit.image_id not in self._asked else None,
+            unlike=self._unlike(hit.image_id) if self._unlike and hit.image_id not in self._asked else None,
             credits=self.links.credits([hit.image_id]),
         )
 
-    def _like_alone(self, image_id: int) -> Question:
-        """Return the question for what looks like *image_id*, under the filters that are not about one work."""
-        return self.question.replaced(
-            words="", like=(Example(image_id),), unlike=(), work="", series_of=None, author="", start=0
-        )
+    def _ways(self, question: Question, **changes: Any) -> Callable[[int], str]:
+        """Return what gives the address of *question* with *changes* for each picture that :data:`_ANY` stands for.
 
-    def _with(self, image_id: int, sign: str) -> str | None:
-        examples = (*self.question.like, *self.question.unlike)
-        if not self.question.like or len(examples) >= MOST_PICTURES:
-            return None
-        if image_id in {example.image_id for example in examples if example.box is None}:
-            return None
-        more = (*getattr(self.question, sign), Example(image_id))
-        return self.links.search(self.question, **{sign: more}, start=0)
+        It is put together once: a question for each link would take most of the time of a page.
+        """
+        # Within values, "=" is encoded.
+        head, _, tail = self.links.search(question, start=0, **changes).partition(f"like={_ANY}")
+        return lambda image_id: f"{head}like={image_id}{tail}"
 
 
 def _facts(hit: Hit) -> str:

@@ -35,7 +35,7 @@ from search.web.showing import (
     search_view,
     start_view,
 )
-from search.web.templating import render
+from search.web.templating import render, warm
 from search.web.views import AboutView, Art, MessageView, View
 
 MOST_IDS = 500
@@ -66,6 +66,7 @@ HEADINGS = {
 
 def router(desk: Desk) -> APIRouter:
     """Return the routes of the page, which asks *desk*."""
+    warm()
     pages = Pages(desk)
     routes = APIRouter(include_in_schema=False)
     for path, endpoint in (
