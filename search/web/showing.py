@@ -72,7 +72,7 @@ def start_view(frame: Frame, answer: Answer, pictures: int, start: int) -> Start
         **frame.fields(""),
         pictures=number(pictures, "picture") if pictures else "Pictures",
         cards=Cards(frame.links, question).of(answer.hits, answer.marks),
-        groups=Choices(frame.links, question).groups(answer.facets),
+        groups=Choices(frame.links, question).groups(answer.facets or ()),
         again=again if start or answer.next_start else "",
     )
 
@@ -93,7 +93,7 @@ def search_view(frame: Frame, question: Question, answer: Answer, shown: Shown) 
         unfiltered=choices.unfiltered(),
         took=f"{answer.took_ms:.0f} ms",
         cards=Cards(frame.links, question).of(answer.hits, answer.marks),
-        groups=choices.groups(answer.facets),
+        groups=choices.groups(answer.facets or ()),
         typed=SizeFields(
             author=question.author, tag="", least=_typed(question.min_size), most=_typed(question.max_size)
         ),
@@ -174,7 +174,7 @@ def group_view(frame: Frame, hits: Sequence[Hit], marks: Mapping[int, str]) -> G
     )
 
 
-def _later(links: Links, question: Question, answer: Answer) -> dict[str, str | None]:
+def _later(links: Links, question: Question, answer: Answer) -> dict[str, Any]:
     """Return where the hits after those of *answer* are: as a page, and without one around them."""
     if answer.next_start is None:
         return {"later": None, "later_items": None}
