@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from artstore.errors import OgaError
-from search.web.errors import WebError, command_in, refusal
+from search.web.errors import Overloaded, WebError, command_in, refusal
 from search.web.guard import Allowance
 from search.web.pages import error_page
 from search.web.shapes import ErrorDetail, ErrorShape
@@ -41,6 +41,9 @@ NETWORK_COST = 4
 """More where a picture from outside, or a region, goes through the network."""
 
 UPLOAD_COST = 8
+
+MOST_UPLOADS = 16
+"""That arrive, or are fetched, at once: each is held in memory."""
 
 _UPLOADS = frozenset({"/ask", "/api/ask"})
 
@@ -81,24 +84,33 @@ def add_handlers(app: FastAPI) -> None:
 
 
 class Rationed:
-    """Takes the cost of each question from the allowance of whoever asks it."""
+    """Takes the cost of each question from the allowance of whoever asks it, and lets few uploads in at once."""
 
     def __init__(self, app: ASGIApp, allowance: Allowance, name: Callable[[Scope], str], root: str) -> None:
         self._app = app
         self._allowance = allowance
         self._name = name
         self._root = root
+        self._uploading = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the application does, or that it is too much."""
-        if scope["type"] == "http" and (cost := self._cost(scope)):
-            try:
+        cost = self._cost(scope) if scope["type"] == "http" else 0
+        uploading = cost == UPLOAD_COST
+        try:
+            if cost:
                 self._allowance.take(self._name(scope), cost)
-            except WebError as error:
-                answer = answer_to(Request({**scope, "root_path": self._root}), error)
-                await answer(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+            if uploading and self._uploading >= MOST_UPLOADS:
+                raise Overloaded
+        except WebError as error:
+            answer = answer_to(Request({**scope, "root_path": self._root}), error)
+            await answer(scope, receive, send)
+            return
+        self._uploading += uploading
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._uploading -= uploading
 
     def _cost(self, scope: Scope) -> int:
         path = path_of({**scope, "root_path": self._root})
