@@ -36,24 +36,32 @@ _ANY = Example(999_999_999_999_999_999)
 """Stands for a picture."""
 
 
-def art_of(url: str, width: int, height: int, box: tuple[int, int], alt: str) -> Art:
+def art_of(url: str, width: int, height: int, box: tuple[int, int], *, alt: str, moving: bool = False) -> Art:
     """Return a picture of *width* and *height* pixels at *url*, drawn into *box*.
 
     What fits is enlarged by a whole number, without smoothing; what does not is made smaller.
     """
     width, height = max(1, width), max(1, height)
     times = min(box[0] // width, box[1] // height, MOST_TIMES)
-    if times >= 1:
-        return Art(url, width * times, height * times, crisp=True, alt=alt, width=width, height=height)
     scale = min(box[0] / width, box[1] / height)
     shown = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return Art(url, *shown, crisp=False, alt=alt, width=width, height=height)
+    if times >= 1:
+        shown = (width * times, height * times)
+    return Art(url, *shown, crisp=times >= 1, alt=alt, width=width, height=height, moving=moving)
 
 
-def stage_art(url: str, width: int, height: int, alt: str) -> Art:
+def stage_art(url: str, width: int, height: int, *, alt: str, moving: bool = False) -> Art:
     """Return a picture at *url* for a page of its own: a small one enlarged, a large one as large as there is room."""
-    art = art_of(url, width, height, STAGE_PX, alt)
+    art = art_of(url, width, height, STAGE_PX, alt=alt, moving=moving)
     return art if art.crisp else replace(art, shown_width_px=art.width, shown_height_px=art.height)
+
+
+def art_of_hit(url: str, hit: Hit, box: tuple[int, int] | None) -> Art:
+    """Return the picture of *hit*, which is at *url*, drawn into *box*; None is a page of its own."""
+    size, alt, moving = (hit.width_px, hit.height_px), alt_of(hit), hit.frames > 1
+    if box is None:
+        return stage_art(url, *size, alt=alt, moving=moving)
+    return art_of(url, *size, box, alt=alt, moving=moving)
 
 
 def badge_of(licence: Licence) -> Badge:
@@ -111,10 +119,9 @@ class Cards:
     def card(self, hit: Hit, mark: str = "") -> Card:
         """Return the card of *hit*."""
         name = file_name_of(hit.file_url)
-        thumb = self.links.thumb(hit.image_id, mark)
         return Card(
             image_id=hit.image_id,
-            art=art_of(thumb, hit.width_px, hit.height_px, BOX_PX, alt=alt_of(hit)),
+            art=art_of_hit(self.links.thumb(hit.image_id, mark), hit, BOX_PX),
             title=title_of(hit),
             author=hit.author or UNKNOWN,
             author_search=self.links.search(Question(author=hit.author)) if hit.author else None,

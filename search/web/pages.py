@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 
 from artstore.errors import UsageError
 from search.web.answers import Stage
-from search.web.cards import SMALL_BOX_PX, art_of, number, stage_art, title_of
+from search.web.cards import SMALL_BOX_PX, art_of, art_of_hit, number, stage_art, title_of
 from search.web.choices import Shown
 from search.web.crediting import FILES, credit_text, credits_view, whose_view
 from search.web.desk import Desk
@@ -198,7 +198,7 @@ class Pages:
         credits_ = {image_id: await self._desk.credits([image_id]) for image_id in ids}
         nearest = [found.nearest.image_id] if found.nearest else []
         marks = await self._desk.marks([*ids, *nearest])
-        art = stage_art(frame.links.upload(upload.token), upload.width_px, upload.height_px, YOURS)
+        art = stage_art(frame.links.upload(upload.token), upload.width_px, upload.height_px, alt=YOURS)
         pictures = self._desk.state.pictures
         return _html(whose_view(frame, art, upload.token, found, credits_, marks, pictures))
 
@@ -251,10 +251,9 @@ class Pages:
         """Return a picture of a question as it stands on a page of its own."""
         if example.token:
             upload = await self._desk.upload(example.token)
-            return stage_art(links.upload(example.token), upload.width_px, upload.height_px, YOURS)
+            return stage_art(links.upload(example.token), upload.width_px, upload.height_px, alt=YOURS)
         picture = await self._desk.picture(example.image_id or 0)
-        hit = picture.hit
-        return stage_art(links.image(hit.image_id, picture.mark), hit.width_px, hit.height_px, title_of(hit))
+        return art_of_hit(links.image(picture.hit.image_id, picture.mark), picture.hit, None)
 
     async def _shown(self, question: Question, links: Links) -> Shown:
         """Return what says how pictures of *question* look, and are called."""
@@ -269,10 +268,10 @@ class Pages:
             if example.token:
                 upload = uploads[example.token]
                 url = links.upload(example.token)
-                return art_of(url, upload.width_px, upload.height_px, SMALL_BOX_PX, YOURS), YOURS
+                return art_of(url, upload.width_px, upload.height_px, SMALL_BOX_PX, alt=YOURS), YOURS
             hit = by_id[example.image_id or 0]
             url = links.thumb(hit.image_id, marks.get(hit.image_id, ""))
-            return art_of(url, hit.width_px, hit.height_px, SMALL_BOX_PX, title_of(hit)), title_of(hit)
+            return art_of_hit(url, hit, SMALL_BOX_PX), title_of(hit)
 
         return shown
 

@@ -9,7 +9,7 @@ from typing import Any
 from search.credits import Credits
 from search.hits import Hit
 from search.web.answers import Answer, Picture
-from search.web.cards import Cards, alt_of, number, stage_art, title_of
+from search.web.cards import Cards, art_of_hit, number, title_of
 from search.web.choices import Choices, Shown
 from search.web.links import Links
 from search.web.questions import Example, Question
@@ -133,7 +133,7 @@ def picture_view(
     return PictureView(
         **frame.fields(f"{title_of(hit)} by {hit.author}" if hit.author else title_of(hit)),
         card=cards.card(hit, picture.mark),
-        art=stage_art(links.image(hit.image_id, picture.mark), hit.width_px, hit.height_px, alt_of(hit)),
+        art=art_of_hit(links.image(hit.image_id, picture.mark), hit, None),
         credit=credit,
         warnings=credits_.warnings,
         tags=tuple(Option(tag, "", links.search(Question(tags=(tag,))), on=False) for tag in facts.tags),

@@ -35,6 +35,7 @@ class Art:
     width: int
     """In its own pixels."""
     height: int
+    moving: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,6 +221,19 @@ class TestByKeyboard:
         page = visitor.open("/search?q=sword", reduced_motion="reduce")
         assert page.locator(".hit").first.evaluate("hit => getComputedStyle(hit).transitionDuration") == "0s"
 
+    def test_animations_stand_still_for_them_until_they_are_pointed_at(self, visitor: Visitor) -> None:
+        address = "/search?q=blinking"
+        page = visitor.open(address, reduced_motion="reduce")
+        picture = page.locator(".hit").get_by_role("img")
+        expect(picture).to_have_attribute("src", re.compile("^blob:"))
+        page.locator(".hit .open").hover()
+        expect(picture).to_have_attribute("src", re.compile("/thumb/"))
+        page.get_by_role("searchbox").hover()
+        expect(picture).to_have_attribute("src", re.compile("^blob:"))
+        moving = visitor.open(address).locator(".hit").get_by_role("img")
+        expect(moving).to_have_attribute("src", re.compile("^/thumb/"))
+        expect(moving).to_have_attribute("data-moving", "")
+
 
 class TestNastyNames:
     def test_every_picture_is_shown_and_leads_to_its_own_file(self, visitor: Visitor) -> None:
@@ -302,6 +315,17 @@ def test_errors_are_pages_for_people(visitor: Visitor) -> None:
         page.goto(visitor.watch.base + path)
         expect(page.get_by_role("heading", level=1)).to_have_text(heading)
         expect(page.get_by_role("link", name="To the first page")).to_be_visible()
+
+
+def test_whoever_comes_while_the_server_starts_is_let_in_by_itself(
+    chromium: Browser, gallery: Settings
+) -> None:
+    with serving(gallery.data_dir) as served:
+        visitor = Visitor(chromium, served)
+        visitor.watch.may_fail = True
+        page = visitor.open("/search?like=1")
+        expect(page.get_by_role("heading", level=1)).to_have_text("What looks like it", timeout=30_000)
+        visitor.close()
 
 
 def test_behind_a_proxy_every_link_has_its_prefix(
