@@ -133,4 +133,3 @@ class Fetcher:
             if len(body) > self._max_bytes:
                 raise too_large
         return bytes(body)
-

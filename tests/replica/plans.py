@@ -84,7 +84,7 @@ PLANS = (
     Plan("Waltz for a Clock", "tune", ("ogg:Title - 8:31:14, 11.01 PM.ogg",), previews="none", licences=("CC-BY 4.0",)),
     Plan("Talked About", "planet", ("png:planet.png",), previews="own", attachment="archive/screenshot.png"),
     Plan("One Name, One File", "planet", ("png:rings.png",), attachment="my planet game (2).png", shares="planet.png"),
-    Plan("Walls — twenty × twenty", "rock", ("png:walls 20×20.png", "jpeg:walls.jpg"), slug="walls-%E2%80%94-twenty-%C3%97-twenty"),  # noqa: RUF001
+    Plan("Walls — twenty × twenty", "rock", ("png:walls 20×20.png", "jpeg:walls.jpg"), slug="walls-%E2%80%94-twenty-%C3%97-twenty"),
 )  # fmt: skip
 
 FAULT_PLANS = (
