@@ -96,6 +96,11 @@ def number(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def sentence(text: str) -> str:
+    """Return *text* as it begins a line."""
+    return text[:1].upper() + text[1:]
+
+
 class Cards:
     """Makes cards of hits, which answer one question: their links go on from it."""
 

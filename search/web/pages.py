@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 
 from artstore.errors import UsageError
 from search.web.answers import Stage
-from search.web.cards import SMALL_BOX_PX, art_of, art_of_hit, number, stage_art, title_of
+from search.web.cards import SMALL_BOX_PX, art_of, art_of_hit, number, sentence, stage_art, title_of
 from search.web.choices import Shown
 from search.web.crediting import FILES, credit_text, credits_view, whose_view
 from search.web.desk import Desk
@@ -97,11 +97,14 @@ def error_page(
     *command* is for who keeps the server; *waiting* brings the page back by itself, if it was not sent.
     """
     frame = _frame(request)
+    waiting = waiting and request.method == "GET"
     heading = HEADINGS.get(status, title) if title == HTTPStatus(status).phrase else title
+    if waiting:
+        heading = "In a moment"
     view = MessageView(
-        **frame.fields(heading, waiting=waiting and request.method == "GET"),
+        **frame.fields(heading, waiting=waiting),
         heading=heading,
-        message=f"{message[:1].upper()}{message[1:]}",
+        message=sentence(message),
         command=command,
         retry=_here(request, frame.links) if status in {429, 503, 504} and request.method == "GET" else None,
     )
@@ -277,7 +280,7 @@ class Pages:
 
     def _notice(self) -> str:
         state = self._desk.state
-        return state.message if state.name in {Stage.WARMING_UP, Stage.UNINDEXED} else ""
+        return sentence(state.message) if state.name in {Stage.WARMING_UP, Stage.UNINDEXED} else ""
 
     def _empty(self, request: Request) -> HTMLResponse:
         state = self._desk.state

@@ -18,7 +18,8 @@ from search.web.cards import BOX_PX, Cards, art_of, badges_of, stage_art
 from search.web.choices import Choices
 from search.web.links import STATIC, Links, safe_address
 from search.web.questions import Question
-from search.web.templating import TEMPLATES, environment
+from search.web.showing import Frame
+from search.web.templating import TEMPLATES, environment, render
 from search.web.views import View
 
 MOST_BYTES = 100_000
@@ -106,6 +107,19 @@ def test_nothing_is_written_inline_that_a_strict_policy_forbids() -> None:
             part.startswith(" src=") for part in source.split("<script")[1:] if " type=" not in part[:8]
         )
         assert not any(f" on{event}=" in source for event in ("click", "load", "error", "change", "submit"))
+
+
+def test_what_everybody_has_to_know_stands_on_the_page_and_what_passes_is_waited_for() -> None:
+    frame = Frame(Links("/art"), 1, notice="The network is loading.")
+    told = {"heading": "In a moment", "message": "x < y", "command": "scrapy crawl oga", "retry": "/art/"}
+    page = render(views.MessageView(**frame.fields("Wait", waiting=True), **told))
+    assert '<p class="notice" role="status">The network is loading.</p>' in page
+    assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page
+    assert " data-waiting>" in page
+    assert "x &lt; y" in page
+    page = render(views.MessageView(**Frame(Links(), 1).fields("Wrong"), **told))
+    assert "refresh" not in page
+    assert 'class="notice"' not in page
 
 
 @pytest.mark.parametrize(
