@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from artstore.errors import UsageError
 from search.web.answers import Stage
@@ -42,6 +42,8 @@ MOST_IDS = 500
 """Pictures in a basket."""
 
 FOR_EVER = "public, max-age=31536000, immutable"
+
+NOT_FOR_ROBOTS = ("/search", "/hits", "/group", "/region", "/whose", "/credits", "/basket", "/image", "/api")
 
 YOURS = "Your picture"
 
@@ -81,6 +83,7 @@ def router(desk: Desk) -> APIRouter:
         ("/basket", pages.basket),
         ("/about", pages.about),
         ("/static/{version}/{name}", static),
+        ("/robots.txt", robots),
     ):
         routes.add_route(path, endpoint, methods=["GET", "HEAD"])
     routes.add_route("/ask", pages.ask, methods=["POST"])
@@ -118,6 +121,13 @@ async def static(request: Request) -> Response:
         raise WebError(404, "there is no such file")
     current = request.path_params["version"] == version()
     return FileResponse(path, headers={"Cache-Control": FOR_EVER if current else "no-cache"})
+
+
+async def robots(request: Request) -> Response:
+    """Ask robots to leave questions to people: there is no end of them."""
+    links = _frame(request).links
+    lines = ["User-agent: *", *(f"Disallow: {links.to(path)}" for path in NOT_FOR_ROBOTS)]
+    return PlainTextResponse("\n".join(lines) + "\n")
 
 
 class Pages:

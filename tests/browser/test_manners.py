@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from artstore.settings import Settings
 from tests.browser.conftest import Visitor
 from tests.browser.gallery import NASTY_AUTHOR, NASTY_NAMES, NASTY_SLUGS, NOISE, file_url
-from tests.serving import serving
+from tests.serving import Served, serving
 
 pytestmark = pytest.mark.browser
 
@@ -315,6 +315,14 @@ def test_errors_are_pages_for_people(visitor: Visitor) -> None:
         page.goto(visitor.watch.base + path)
         expect(page.get_by_role("heading", level=1)).to_have_text(heading)
         expect(page.get_by_role("link", name="To the first page")).to_be_visible()
+
+
+def test_robots_are_asked_to_leave_questions_to_people(visitor: Visitor, served: Served) -> None:
+    told = served.get("/robots.txt")
+    assert "Disallow: /search\n" in told.body.decode()
+    for path, content in [("/", "index, nofollow"), ("/search?q=sword", "noindex, nofollow")]:
+        page = visitor.open(path)
+        expect(page.locator("meta[name=robots]")).to_have_attribute("content", content)
 
 
 def test_whoever_comes_while_the_server_starts_is_let_in_by_itself(
