@@ -26,15 +26,10 @@ logger = logging.getLogger(__name__)
 PROGRAMS = ("/api/", "/thumb/", "/image/", "/upload/", "/healthz", "/metrics", "/openapi.json")
 """Where programs ask, or what pages are made of; everything else is asked by people."""
 
-COSTS = {
-    "/search": 1,
-    "/hits": 1,
-    "/api/search": 1,
-    "/picture": 1,
-    "/api/picture": 1,
-    "/group": 1,
-    "/api/group": 1,
-}
+COSTS = dict.fromkeys(
+    "/ /search /hits /picture /group /credits /basket /api/search /api/picture /api/group /api/credits".split(),
+    1,
+)
 """What a question takes out of a client's allowance."""
 
 NETWORK_COST = 4

@@ -253,7 +253,8 @@ def test_what_a_kill_leaves_is_whole(data: Path) -> None:
         with ThreadPoolExecutor(8) as many:
             asked = [many.submit(site.get, f"/thumb/{number}.png") for number in range(1, 70)]
             asked += [many.submit(site.send, "/api/ask", content=content) for _ in range(5)]
-            time.sleep(1.0)
+            while not any((data / "thumbs").rglob("*.png")):
+                time.sleep(0.01)
             site.process.kill()
             for one in asked:
                 one.exception()
