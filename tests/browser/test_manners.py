@@ -139,11 +139,12 @@ class TestColours:
 
 
 class TestOnAPhone:
-    def test_nothing_is_wider_than_the_screen(self, visitor: Visitor) -> None:
-        page = visitor.open(**PHONE)
+    @pytest.mark.parametrize("width", [320, 360, 700, 800, 1024])
+    def test_nothing_is_wider_than_the_screen(self, visitor: Visitor, width: int) -> None:
+        page = visitor.open(**(PHONE | {"viewport": {"width": width, "height": 740}}))
         for path in PAGES:
             page.goto(visitor.watch.base + path)
-            assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
     def test_two_pictures_stand_beside_each_other_as_crisp_as_elsewhere(self, visitor: Visitor) -> None:
         page = visitor.open("/search?work=folder:Noise", **PHONE)
