@@ -111,7 +111,12 @@ def test_nothing_is_written_inline_that_a_strict_policy_forbids() -> None:
 
 def test_what_everybody_has_to_know_stands_on_the_page_and_what_passes_is_waited_for() -> None:
     frame = Frame(Links("/art"), 1, notice="The network is loading.")
-    told = {"heading": "In a moment", "message": "x < y", "command": "scrapy crawl oga", "retry": "/art/"}
+    told: dict[str, Any] = {
+        "heading": "In a moment",
+        "message": "x < y",
+        "command": "scrapy crawl oga",
+        "retry": "/art/",
+    }
     page = render(views.MessageView(**frame.fields("Wait", waiting=True), **told))
     assert '<p class="notice" role="status">The network is loading.</p>' in page
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page
