@@ -21,7 +21,7 @@ from search.web.crediting import FILES, credit_text, credits_view, whose_view
 from search.web.desk import Desk
 from search.web.errors import WebError
 from search.web.links import STATIC, Links, version
-from search.web.questions import Example, Question
+from search.web.questions import COUNT, Example, Question
 from search.web.reading import asked_with
 from search.web.showing import (
     FEW,
@@ -174,8 +174,9 @@ class Pages:
     async def group(self, request: Request) -> Response:
         """Answer with all that is one with a picture."""
         hits = await self._desk.group(request.path_params["image_id"])
-        marks = await self._desk.marks([hit.image_id for hit in hits])
-        return _html(group_view(_frame(request), hits, marks))
+        start = min(_number(request.query_params, "start", 0), len(hits) - 1)
+        marks = await self._desk.marks([hit.image_id for hit in hits[start : start + COUNT]])
+        return _html(group_view(_frame(request), hits, start, marks))
 
     async def region(self, request: Request) -> Response:
         """Answer with a page to draw a region on; or, if that is done, with the question it makes."""

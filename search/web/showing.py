@@ -12,7 +12,7 @@ from search.web.answers import Answer, Picture
 from search.web.cards import Cards, art_of_hit, number, title_of
 from search.web.choices import Choices, Shown
 from search.web.links import Links
-from search.web.questions import Example, Question
+from search.web.questions import COUNT, Example, Question
 from search.web.views import (
     Art,
     Field,
@@ -163,14 +163,19 @@ def region_view(frame: Frame, question: Question, part: int, art: Art) -> Region
     )
 
 
-def group_view(frame: Frame, hits: Sequence[Hit], marks: Mapping[int, str]) -> GroupView:
-    """Return the page of a picture, the first of *hits*, and of what is one with it."""
+def group_view(frame: Frame, hits: Sequence[Hit], start: int, marks: Mapping[int, str]) -> GroupView:
+    """Return a page, from *start* on, of a picture, the first of *hits*, and of what is one with it."""
     heading = f"{number(len(hits), 'picture')}: copies, recolours and frames of “{title_of(hits[0])}”"
+    here = f"/group/{hits[0].image_id}"
+    before, after = max(0, start - COUNT), start + COUNT
     return GroupView(
         **frame.fields(heading),
         heading=heading,
-        cards=Cards(frame.links, Question()).of(hits, marks),
+        cards=Cards(frame.links, Question()).of(hits[start:after], marks),
+        first=start + 1,
         back=frame.links.picture(hits[0].image_id),
+        earlier=frame.links.to(here, f"start={before}" if before else "") if start else None,
+        later=frame.links.to(here, f"start={after}") if after < len(hits) else None,
     )
 
 
