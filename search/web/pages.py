@@ -85,8 +85,8 @@ def router(desk: Desk) -> APIRouter:
         ("/static/{version}/{name}", static),
         ("/robots.txt", robots),
     ):
-        routes.add_route(path, endpoint, methods=["GET", "HEAD"])
-    routes.add_route("/ask", pages.ask, methods=["POST"])
+        routes.add_api_route(path, endpoint, methods=["GET"], response_model=None)
+    routes.add_api_route("/ask", pages.ask, methods=["POST"], response_model=None)
     return routes
 
 

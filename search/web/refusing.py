@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from artstore.errors import OgaError
-from search.web.errors import SOON_S, Overloaded, WebError, command_in, refusal
+from search.web.errors import Overloaded, WarmingUp, WebError, command_in, refusal
 from search.web.guard import Allowance
 from search.web.pages import error_page
 from search.web.shapes import ErrorDetail, ErrorShape
@@ -60,7 +60,8 @@ def answer_to(request: Request, error: WebError) -> Response:
         answer: Response = JSONResponse(shape.model_dump(), error.status)
     else:
         # Nobody waits before a page for a command that somebody else has to give.
-        waiting = error.status == HTTPStatus.SERVICE_UNAVAILABLE and error.retry_after_s == SOON_S
+        # Of what passes by itself, only this costs nothing to ask for again and again.
+        waiting = isinstance(error, WarmingUp)
         answer = error_page(
             request, error.status, title, str(error), command=command_in(str(error)), waiting=waiting
         )

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from jinja2 import meta, nodes
 from starlette.datastructures import QueryParams
+from starlette.requests import Request
 
+from artstore.errors import NotReady
 from artstore.models import Licence
+from artstore.settings import Settings
 from search.facets import Facet, FacetValue
 from search.hits import Hit
 from search.web import views
+from search.web.app import create_app
 from search.web.cards import BOX_PX, Cards, art_of, badges_of, stage_art
 from search.web.choices import Choices
+from search.web.errors import Overloaded, WarmingUp, refusal
 from search.web.links import STATIC, Links, safe_address
 from search.web.questions import Question
+from search.web.refusing import answer_to
 from search.web.showing import Frame
 from search.web.templating import TEMPLATES, environment, render
 from search.web.views import View
@@ -264,3 +271,30 @@ class TestFilters:
             assert chip.label not in {other.label for other in left}
             assert len(left) == len(chips) - 1
         assert Choices(Links(), asked(query)).unfiltered() == "/search?q=x"
+
+
+@pytest.fixture
+def request_for_a_page(tmp_path: Path) -> Request:
+    app = create_app(Settings(data_dir=tmp_path))
+    scope = {
+        "type": "http",
+        "app": app,
+        "method": "GET",
+        "path": "/search",
+        "raw_path": b"/search",
+        "query_string": b"q=a%20b",
+    }
+    return Request(scope | {"headers": [], "root_path": "", "server": ("here", 80), "scheme": "http"})
+
+
+def test_only_what_is_loading_is_asked_for_again_by_itself(request_for_a_page: Request) -> None:
+    for error, comes_back in [
+        (WarmingUp("warming up: the network is loading"), True),
+        (Overloaded(), False),
+        (NotReady("run `python -m embedder`"), False),
+    ]:
+        answer = answer_to(request_for_a_page, refusal(error))
+        page = bytes(answer.body).decode()
+        assert answer.status_code == 503
+        assert (" data-waiting>" in page) == ("http-equiv" in page) == comes_back, error
+        assert 'href="/search?q=a%20b">Try again' in page
