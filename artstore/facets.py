@@ -8,7 +8,6 @@ list counts for the values of both, and once where they agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from string import ascii_lowercase, ascii_uppercase
 
@@ -79,11 +78,15 @@ class FacetTable:
             known = files[order][places] == images["file_id"]
             self._holder_of[known] = holders[order][places[known]]
         self._holders = len(works) + 1
-        self._of_works = {name: _values(catalog, sql, works) for name, sql in _OF_WORKS.items()}
+        members = sorted(
+            (int(work_id), holder) for ids, holder in works.items() for work_id in ids.split(",")
+        )
+        table = np.array(members, np.int64).reshape(len(members), 2)
+        self._of_works = {name: _values(catalog, sql, table) for name, sql in _OF_WORKS.items()}
 
     def mask(self, allowed: NDArray[np.int64] | None) -> NDArray[np.bool_]:
         """Return which pictures are among *allowed*, ascending (None: all), shape (n,)."""
-        if allowed is None:
+        if allowed is None or np.array_equal(allowed, self.ids):
             return np.ones(len(self.ids), np.bool_)
         mask = np.zeros(len(self.ids), np.bool_)
         if len(self.ids) and len(allowed):
@@ -131,11 +134,15 @@ _OF_WORKS = {
 
 
 def _images(catalog: Catalog) -> NDArray[np.void]:
-    kinds = ", ".join(f"({sql})" for sql in KINDS.values())
-    found = catalog.execute(
-        f"SELECT image_id, file_id, width_px, height_px, {kinds} FROM images ORDER BY image_id"
-    )
-    return np.fromiter((tuple(row) for row in found), _IMAGE)
+    columns = ("image_id", "file_id", "width_px", "height_px", *(f"({sql})" for sql in KINDS.values()))
+    joined = " || ',' || ".join(columns)
+    # As one text they come many times as fast as in rows of Python, and hold up no other thread meanwhile.
+    (text,) = catalog.execute(f"SELECT group_concat({joined}) FROM images").fetchone()
+    numbers = np.fromstring(text or "", np.int64, sep=",").reshape(-1, len(_IMAGE.names or ()))
+    images = np.empty(len(numbers), _IMAGE)
+    for place, name in enumerate(_IMAGE.names or ()):
+        images[name] = numbers[:, place]
+    return images[np.argsort(images["image_id"])]
 
 
 def _holders(catalog: Catalog) -> tuple[dict[str, int], dict[int, int]]:
@@ -154,20 +161,25 @@ def _holders(catalog: Catalog) -> tuple[dict[str, int], dict[int, int]]:
     return works, of_file
 
 
-def _values(catalog: Catalog, sql: str, works: Iterable[str]) -> _Values:
-    values: dict[str, tuple[int, str]] = {}
-    of_work: dict[int, set[int]] = {}
+def _values(catalog: Catalog, sql: str, members: NDArray[np.int64]) -> _Values:
+    """Return what *sql* selects, (work_id, value), of holders; *members*, shape (m, 2), are (work_id, holder), ascending."""
+    places: dict[str, int] = {}
+    labels: dict[str, tuple[int, str]] = {}
+    pairs: list[tuple[int, int]] = []
     for work_id, value in catalog.execute(sql):
         if not value:
             continue
-        # Filters pass over the case of these letters too.
-        place, _ = values.setdefault(value.translate(_LOWER), (len(values), value))
-        of_work.setdefault(work_id, set()).add(place)
-    pairs = [
-        (holder, value)
-        for holder, ids in enumerate(works)
-        for value in set().union(*(of_work.get(int(work_id), ()) for work_id in ids.split(",")))
-    ]
-    table = np.array(pairs, np.int32).reshape(len(pairs), 2)
-    names = [(value, _LABELS.get(value, value)) for _, value in values.values()]
-    return _Values(names, np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1]))
+        if value not in places:
+            # Filters pass over the case of these letters too.
+            places[value] = labels.setdefault(value.translate(_LOWER), (len(labels), value))[0]
+        pairs.append((work_id, places[value]))
+    table = np.array(pairs, np.int64).reshape(len(pairs), 2)
+    first = np.searchsorted(members[:, 0], table[:, 0], "left")
+    times = np.searchsorted(members[:, 0], table[:, 0], "right") - first
+    # Each pair once for every holder that its work is of.
+    steps = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
+    holders = members[np.repeat(first, times) + steps, 1]
+    keys = np.unique(holders * max(1, len(labels)) + np.repeat(table[:, 1], times))
+    holder_of, value_of = np.divmod(keys, max(1, len(labels)))
+    names = [(value, _LABELS.get(value, value)) for _, value in labels.values()]
+    return _Values(names, holder_of.astype(np.int32), value_of.astype(np.int32))

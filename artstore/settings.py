@@ -98,7 +98,9 @@ class Settings:
     )
     keep_uploads_days: float = _setting(7.0, "And so many days, in which links to their answers work.")
     max_fetch_s: float = _setting(15.0, "Seconds that fetching a picture from a URL may take.")
-    questions_at_once: int = _setting(4, "Questions that one process of the web page answers beside each other.")
+    questions_at_once: int = _setting(
+        2, "Questions that one process of the web page answers beside each other."
+    )
     max_waiting_questions: int = _setting(
         64, "Questions that may wait for that; more are asked to come back (503)."
     )

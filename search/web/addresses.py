@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -15,6 +17,8 @@ Address = IPv4Address | IPv6Address
 
 Lookup = Callable[[str, int], Awaitable[list[str]]]
 """From a host's name and a port to its addresses as texts."""
+
+LOOK_UPS_AT_ONCE = 4
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 """Behind its last 32 bits there is an IPv4 address (RFC 6052)."""
@@ -52,11 +56,21 @@ def _inner(address: IPv6Address) -> list[IPv4Address]:
     return [one for one in found if one is not None]
 
 
-async def look_up(host: str, port: int) -> list[str]:
-    """Ask the system for the addresses of *host*. Raises OSError."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+class SystemNames:
+    """Asks the system for addresses, by threads of its own: a name may take long, and is nobody else's business."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(LOOK_UPS_AT_ONCE, "names")
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        """Return the addresses of *host*. Raises OSError."""
+        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._pool, ask)
+        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+    def close(self) -> None:
+        """Ask nothing more; what is being asked ends by itself."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 def check(address: str, allowed: Callable[[Address], bool]) -> None:

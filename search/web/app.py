@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -73,6 +74,8 @@ def create_app(
     # The last one is asked first.
     allowance = Allowance(settings.questions_per_minute)
     app.add_middleware(BoundedBody, max_bytes=settings.max_upload_bytes + FORM_BYTES)
+    # Pictures are packed by themselves, and left as they are.
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Rationed, allowance=allowance, name=clients.name, root=root_path)
     app.add_middleware(SafeHeaders)

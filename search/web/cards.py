@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from artstore.combining import is_share_alike
@@ -31,25 +32,36 @@ UNKNOWN = "unknown author"
 
 _FREE = ("cc0",)
 
+_ANY = Example(999_999_999_999_999_999)
+"""Stands for a picture."""
 
-def art_of(url: str, width: int, height: int, box: tuple[int, int], alt: str) -> Art:
+
+def art_of(url: str, width: int, height: int, box: tuple[int, int], *, alt: str, moving: bool = False) -> Art:
     """Return a picture of *width* and *height* pixels at *url*, drawn into *box*.
 
     What fits is enlarged by a whole number, without smoothing; what does not is made smaller.
     """
     width, height = max(1, width), max(1, height)
     times = min(box[0] // width, box[1] // height, MOST_TIMES)
-    if times >= 1:
-        return Art(url, width * times, height * times, crisp=True, alt=alt, width=width, height=height)
     scale = min(box[0] / width, box[1] / height)
     shown = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return Art(url, *shown, crisp=False, alt=alt, width=width, height=height)
+    if times >= 1:
+        shown = (width * times, height * times)
+    return Art(url, *shown, crisp=times >= 1, alt=alt, width=width, height=height, moving=moving)
 
 
-def stage_art(url: str, width: int, height: int, alt: str) -> Art:
+def stage_art(url: str, width: int, height: int, *, alt: str, moving: bool = False) -> Art:
     """Return a picture at *url* for a page of its own: a small one enlarged, a large one as large as there is room."""
-    art = art_of(url, width, height, STAGE_PX, alt)
+    art = art_of(url, width, height, STAGE_PX, alt=alt, moving=moving)
     return art if art.crisp else replace(art, shown_width_px=art.width, shown_height_px=art.height)
+
+
+def art_of_hit(url: str, hit: Hit, box: tuple[int, int] | None) -> Art:
+    """Return the picture of *hit*, which is at *url*, drawn into *box*; None is a page of its own."""
+    size, alt, moving = (hit.width_px, hit.height_px), alt_of(hit), hit.frames > 1
+    if box is None:
+        return stage_art(url, *size, alt=alt, moving=moving)
+    return art_of(url, *size, box, alt=alt, moving=moving)
 
 
 def badge_of(licence: Licence) -> Badge:
@@ -84,13 +96,26 @@ def number(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Cards:
-    """Makes cards of hits, for one question."""
+def sentence(text: str) -> str:
+    """Return *text* as it begins a line."""
+    return text[:1].upper() + text[1:]
 
-    links: Links
-    question: Question
-    """What they answer: their links go on from it."""
+
+class Cards:
+    """Makes cards of hits, which answer one question: their links go on from it."""
+
+    def __init__(self, links: Links, question: Question) -> None:
+        self.links = links
+        examples = (*question.like, *question.unlike)
+        self._asked = {example.image_id for example in examples if example.box is None}
+        # Filters that are not about one work stay.
+        self._like = self._ways(
+            question, words="", like=(_ANY,), unlike=(), work="", series_of=None, author=""
+        )
+        self._also = self._unlike = None
+        if question.like and len(examples) < MOST_PICTURES:
+            self._also = self._ways(question, like=(*question.like, _ANY))
+            self._unlike = self._ways(question, unlike=(*question.unlike, _ANY))
 
     def of(self, hits: Iterable[Hit], marks: Mapping[int, str]) -> tuple[Card, ...]:
         """Return the cards of *hits*, whose pictures carry *marks*."""
@@ -99,10 +124,9 @@ class Cards:
     def card(self, hit: Hit, mark: str = "") -> Card:
         """Return the card of *hit*."""
         name = file_name_of(hit.file_url)
-        thumb = self.links.thumb(hit.image_id, mark)
         return Card(
             image_id=hit.image_id,
-            art=art_of(thumb, hit.width_px, hit.height_px, BOX_PX, alt=alt_of(hit)),
+            art=art_of_hit(self.links.thumb(hit.image_id, mark), hit, BOX_PX),
             title=title_of(hit),
             author=hit.author or UNKNOWN,
             author_search=self.links.search(Question(author=hit.author)) if hit.author else None,
@@ -118,26 +142,20 @@ class Cards:
             more_label=f"{hit.more:,} more",
             picture=self.links.picture(hit.image_id),
             group=self.links.group(hit.image_id),
-            like=self.links.search(self._like_alone(hit.image_id)),
-            also=self._with(hit.image_id, "like"),
-            unlike=self._with(hit.image_id, "unlike"),
+            like=self._like(hit.image_id),
+            also=self._also(hit.image_id) if self._also and hit.image_id not in self._asked else None,
+            unlike=self._unlike(hit.image_id) if self._unlike and hit.image_id not in self._asked else None,
             credits=self.links.credits([hit.image_id]),
         )
 
-    def _like_alone(self, image_id: int) -> Question:
-        """Return the question for what looks like *image_id*, under the filters that are not about one work."""
-        return self.question.replaced(
-            words="", like=(Example(image_id),), unlike=(), work="", series_of=None, author="", start=0
-        )
+    def _ways(self, question: Question, **changes: Any) -> Callable[[int], str]:
+        """Return what gives the address of *question* with *changes* for each picture that :data:`_ANY` stands for.
 
-    def _with(self, image_id: int, sign: str) -> str | None:
-        examples = (*self.question.like, *self.question.unlike)
-        if not self.question.like or len(examples) >= MOST_PICTURES:
-            return None
-        if image_id in {example.image_id for example in examples if example.box is None}:
-            return None
-        more = (*getattr(self.question, sign), Example(image_id))
-        return self.links.search(self.question, **{sign: more}, start=0)
+        It is put together once: a question for each link would take most of the time of a page.
+        """
+        # Within values, "=" is encoded.
+        head, _, tail = self.links.search(question, start=0, **changes).partition(f"like={_ANY}")
+        return lambda image_id: f"{head}like={image_id}{tail}"
 
 
 def _facts(hit: Hit) -> str:

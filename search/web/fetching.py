@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 import aiohttp
 from yarl import URL
 
-from search.web.addresses import Address, CheckedResolver, Forbidden, Lookup, check, is_public, look_up
+from search.web.addresses import Address, CheckedResolver, Forbidden, Lookup, SystemNames, check, is_public
 from search.web.errors import WebError
 
 PORTS = frozenset({80, 443})
@@ -35,17 +35,21 @@ class Fetcher:
         max_bytes: int,
         max_s: float,
         allowed: Callable[[Address], bool] = is_public,
-        lookup: Lookup = look_up,
+        lookup: Lookup | None = None,
         ports: frozenset[int] = PORTS,
     ) -> None:
-        """*allowed*, *lookup* and *ports* say where anything may be fetched from, and are asked at every redirect."""
+        """*allowed*, *lookup* (None: the system's) and *ports* say where from, and are asked at every redirect."""
+        self._names = SystemNames()
         self._max_bytes = max_bytes
         self._max_s = max_s
         self._allowed = allowed
         self._ports = ports
         # Addresses are not kept: each was checked for one request.
         connector = aiohttp.TCPConnector(
-            resolver=CheckedResolver(lookup, allowed), use_dns_cache=False, limit=8, force_close=True
+            resolver=CheckedResolver(lookup or self._names, allowed),
+            use_dns_cache=False,
+            limit=8,
+            force_close=True,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -77,6 +81,7 @@ class Fetcher:
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
+        self._names.close()
 
     async def _followed(self, url: str) -> bytes:
         for _ in range(MOST_REDIRECTS + 1):
@@ -133,4 +138,3 @@ class Fetcher:
             if len(body) > self._max_bytes:
                 raise too_large
         return bytes(body)
-

@@ -134,5 +134,5 @@ def _target(scope: Scope) -> str:
     """Return path and query as they came, encoded, in one line and in bounds."""
     raw = scope.get("raw_path") or scope["path"].encode()
     query = b"?" + scope["query_string"] if scope["query_string"] else b""
-    text = (raw + query).decode("latin-1").encode("unicode_escape").decode("ascii")
+    text: str = (raw + query).decode("latin-1").encode("unicode_escape").decode("ascii")
     return text if len(text) <= MOST_TARGET_LETTERS else text[: MOST_TARGET_LETTERS - 1] + "…"

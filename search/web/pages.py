@@ -11,17 +11,17 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from artstore.errors import UsageError
 from search.web.answers import Stage
-from search.web.cards import SMALL_BOX_PX, art_of, number, stage_art, title_of
+from search.web.cards import SMALL_BOX_PX, art_of, art_of_hit, number, sentence, stage_art, title_of
 from search.web.choices import Shown
 from search.web.crediting import FILES, credit_text, credits_view, whose_view
 from search.web.desk import Desk
 from search.web.errors import WebError
 from search.web.links import STATIC, Links, version
-from search.web.questions import Example, Question
+from search.web.questions import COUNT, Example, Question
 from search.web.reading import asked_with
 from search.web.showing import (
     FEW,
@@ -35,13 +35,15 @@ from search.web.showing import (
     search_view,
     start_view,
 )
-from search.web.templating import render
+from search.web.templating import render, warm
 from search.web.views import AboutView, Art, MessageView, View
 
 MOST_IDS = 500
 """Pictures in a basket."""
 
 FOR_EVER = "public, max-age=31536000, immutable"
+
+NOT_FOR_ROBOTS = ("/search", "/hits", "/group", "/region", "/whose", "/credits", "/basket", "/image", "/api")
 
 YOURS = "Your picture"
 
@@ -66,6 +68,7 @@ HEADINGS = {
 
 def router(desk: Desk) -> APIRouter:
     """Return the routes of the page, which asks *desk*."""
+    warm()
     pages = Pages(desk)
     routes = APIRouter(include_in_schema=False)
     for path, endpoint in (
@@ -80,9 +83,10 @@ def router(desk: Desk) -> APIRouter:
         ("/basket", pages.basket),
         ("/about", pages.about),
         ("/static/{version}/{name}", static),
+        ("/robots.txt", robots),
     ):
-        routes.add_route(path, endpoint, methods=["GET", "HEAD"])
-    routes.add_route("/ask", pages.ask, methods=["POST"])
+        routes.add_api_route(path, endpoint, methods=["GET"], response_model=None)
+    routes.add_api_route("/ask", pages.ask, methods=["POST"], response_model=None)
     return routes
 
 
@@ -96,11 +100,14 @@ def error_page(
     *command* is for who keeps the server; *waiting* brings the page back by itself, if it was not sent.
     """
     frame = _frame(request)
+    waiting = waiting and request.method == "GET"
     heading = HEADINGS.get(status, title) if title == HTTPStatus(status).phrase else title
+    if waiting:
+        heading = "In a moment"
     view = MessageView(
-        **frame.fields(heading, waiting=waiting and request.method == "GET"),
+        **frame.fields(heading, waiting=waiting),
         heading=heading,
-        message=f"{message[:1].upper()}{message[1:]}",
+        message=sentence(message),
         command=command,
         retry=_here(request, frame.links) if status in {429, 503, 504} and request.method == "GET" else None,
     )
@@ -114,6 +121,13 @@ async def static(request: Request) -> Response:
         raise WebError(404, "there is no such file")
     current = request.path_params["version"] == version()
     return FileResponse(path, headers={"Cache-Control": FOR_EVER if current else "no-cache"})
+
+
+async def robots(request: Request) -> Response:
+    """Ask robots to leave questions to people: there is no end of them."""
+    links = _frame(request).links
+    lines = ["User-agent: *", *(f"Disallow: {links.to(path)}" for path in NOT_FOR_ROBOTS)]
+    return PlainTextResponse("\n".join(lines) + "\n")
 
 
 class Pages:
@@ -160,8 +174,9 @@ class Pages:
     async def group(self, request: Request) -> Response:
         """Answer with all that is one with a picture."""
         hits = await self._desk.group(request.path_params["image_id"])
-        marks = await self._desk.marks([hit.image_id for hit in hits])
-        return _html(group_view(_frame(request), hits, marks))
+        start = min(_number(request.query_params, "start", 0), len(hits) - 1)
+        marks = await self._desk.marks([hit.image_id for hit in hits[start : start + COUNT]])
+        return _html(group_view(_frame(request), hits, start, marks))
 
     async def region(self, request: Request) -> Response:
         """Answer with a page to draw a region on; or, if that is done, with the question it makes."""
@@ -197,7 +212,7 @@ class Pages:
         credits_ = {image_id: await self._desk.credits([image_id]) for image_id in ids}
         nearest = [found.nearest.image_id] if found.nearest else []
         marks = await self._desk.marks([*ids, *nearest])
-        art = stage_art(frame.links.upload(upload.token), upload.width_px, upload.height_px, YOURS)
+        art = stage_art(frame.links.upload(upload.token), upload.width_px, upload.height_px, alt=YOURS)
         pictures = self._desk.state.pictures
         return _html(whose_view(frame, art, upload.token, found, credits_, marks, pictures))
 
@@ -250,10 +265,9 @@ class Pages:
         """Return a picture of a question as it stands on a page of its own."""
         if example.token:
             upload = await self._desk.upload(example.token)
-            return stage_art(links.upload(example.token), upload.width_px, upload.height_px, YOURS)
+            return stage_art(links.upload(example.token), upload.width_px, upload.height_px, alt=YOURS)
         picture = await self._desk.picture(example.image_id or 0)
-        hit = picture.hit
-        return stage_art(links.image(hit.image_id, picture.mark), hit.width_px, hit.height_px, title_of(hit))
+        return art_of_hit(links.image(picture.hit.image_id, picture.mark), picture.hit, None)
 
     async def _shown(self, question: Question, links: Links) -> Shown:
         """Return what says how pictures of *question* look, and are called."""
@@ -268,16 +282,16 @@ class Pages:
             if example.token:
                 upload = uploads[example.token]
                 url = links.upload(example.token)
-                return art_of(url, upload.width_px, upload.height_px, SMALL_BOX_PX, YOURS), YOURS
+                return art_of(url, upload.width_px, upload.height_px, SMALL_BOX_PX, alt=YOURS), YOURS
             hit = by_id[example.image_id or 0]
             url = links.thumb(hit.image_id, marks.get(hit.image_id, ""))
-            return art_of(url, hit.width_px, hit.height_px, SMALL_BOX_PX, title_of(hit)), title_of(hit)
+            return art_of_hit(url, hit, SMALL_BOX_PX), title_of(hit)
 
         return shown
 
     def _notice(self) -> str:
         state = self._desk.state
-        return state.message if state.name in {Stage.WARMING_UP, Stage.UNINDEXED} else ""
+        return sentence(state.message) if state.name in {Stage.WARMING_UP, Stage.UNINDEXED} else ""
 
     def _empty(self, request: Request) -> HTMLResponse:
         state = self._desk.state

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from artstore.errors import OgaError
-from search.web.errors import WebError, command_in, refusal
+from search.web.errors import Overloaded, WarmingUp, WebError, command_in, refusal
 from search.web.guard import Allowance
 from search.web.pages import error_page
 from search.web.shapes import ErrorDetail, ErrorShape
@@ -26,21 +26,19 @@ logger = logging.getLogger(__name__)
 PROGRAMS = ("/api/", "/thumb/", "/image/", "/upload/", "/healthz", "/metrics", "/openapi.json")
 """Where programs ask, or what pages are made of; everything else is asked by people."""
 
-COSTS = {
-    "/search": 1,
-    "/hits": 1,
-    "/api/search": 1,
-    "/picture": 1,
-    "/api/picture": 1,
-    "/group": 1,
-    "/api/group": 1,
-}
+COSTS = dict.fromkeys(
+    "/ /search /hits /picture /group /credits /basket /api/search /api/picture /api/group /api/credits".split(),
+    1,
+)
 """What a question takes out of a client's allowance."""
 
 NETWORK_COST = 4
 """More where a picture from outside, or a region, goes through the network."""
 
 UPLOAD_COST = 8
+
+MOST_UPLOADS = 16
+"""That arrive, or are fetched, at once: each is held in memory."""
 
 _UPLOADS = frozenset({"/ask", "/api/ask"})
 
@@ -61,7 +59,9 @@ def answer_to(request: Request, error: WebError) -> Response:
         shape = ErrorShape(error=ErrorDetail(status=error.status, title=title, message=str(error)))
         answer: Response = JSONResponse(shape.model_dump(), error.status)
     else:
-        waiting = error.status == HTTPStatus.SERVICE_UNAVAILABLE and error.retry_after_s is not None
+        # Nobody waits before a page for a command that somebody else has to give.
+        # Of what passes by itself, only this costs nothing to ask for again and again.
+        waiting = isinstance(error, WarmingUp)
         answer = error_page(
             request, error.status, title, str(error), command=command_in(str(error)), waiting=waiting
         )
@@ -81,24 +81,33 @@ def add_handlers(app: FastAPI) -> None:
 
 
 class Rationed:
-    """Takes the cost of each question from the allowance of whoever asks it."""
+    """Takes the cost of each question from the allowance of whoever asks it, and lets few uploads in at once."""
 
     def __init__(self, app: ASGIApp, allowance: Allowance, name: Callable[[Scope], str], root: str) -> None:
         self._app = app
         self._allowance = allowance
         self._name = name
         self._root = root
+        self._uploading = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the application does, or that it is too much."""
-        if scope["type"] == "http" and (cost := self._cost(scope)):
-            try:
+        cost = self._cost(scope) if scope["type"] == "http" else 0
+        uploading = cost == UPLOAD_COST
+        try:
+            if cost:
                 self._allowance.take(self._name(scope), cost)
-            except WebError as error:
-                answer = answer_to(Request({**scope, "root_path": self._root}), error)
-                await answer(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+            if uploading and self._uploading >= MOST_UPLOADS:
+                raise Overloaded
+        except WebError as error:
+            answer = answer_to(Request({**scope, "root_path": self._root}), error)
+            await answer(scope, receive, send)
+            return
+        self._uploading += uploading
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._uploading -= uploading
 
     def _cost(self, scope: Scope) -> int:
         path = path_of({**scope, "root_path": self._root})

@@ -9,10 +9,10 @@ from typing import Any
 from search.credits import Credits
 from search.hits import Hit
 from search.web.answers import Answer, Picture
-from search.web.cards import Cards, alt_of, number, stage_art, title_of
+from search.web.cards import Cards, art_of_hit, number, title_of
 from search.web.choices import Choices, Shown
 from search.web.links import Links
-from search.web.questions import Example, Question
+from search.web.questions import COUNT, Example, Question
 from search.web.views import (
     Art,
     Field,
@@ -72,7 +72,7 @@ def start_view(frame: Frame, answer: Answer, pictures: int, start: int) -> Start
         **frame.fields(""),
         pictures=number(pictures, "picture") if pictures else "Pictures",
         cards=Cards(frame.links, question).of(answer.hits, answer.marks),
-        groups=Choices(frame.links, question).groups(answer.facets),
+        groups=Choices(frame.links, question).groups(answer.facets or ()),
         again=again if start or answer.next_start else "",
     )
 
@@ -93,7 +93,7 @@ def search_view(frame: Frame, question: Question, answer: Answer, shown: Shown) 
         unfiltered=choices.unfiltered(),
         took=f"{answer.took_ms:.0f} ms",
         cards=Cards(frame.links, question).of(answer.hits, answer.marks),
-        groups=choices.groups(answer.facets),
+        groups=choices.groups(answer.facets or ()),
         typed=SizeFields(
             author=question.author, tag="", least=_typed(question.min_size), most=_typed(question.max_size)
         ),
@@ -133,7 +133,7 @@ def picture_view(
     return PictureView(
         **frame.fields(f"{title_of(hit)} by {hit.author}" if hit.author else title_of(hit)),
         card=cards.card(hit, picture.mark),
-        art=stage_art(links.image(hit.image_id, picture.mark), hit.width_px, hit.height_px, alt_of(hit)),
+        art=art_of_hit(links.image(hit.image_id, picture.mark), hit, None),
         credit=credit,
         warnings=credits_.warnings,
         tags=tuple(Option(tag, "", links.search(Question(tags=(tag,))), on=False) for tag in facts.tags),
@@ -163,18 +163,23 @@ def region_view(frame: Frame, question: Question, part: int, art: Art) -> Region
     )
 
 
-def group_view(frame: Frame, hits: Sequence[Hit], marks: Mapping[int, str]) -> GroupView:
-    """Return the page of a picture, the first of *hits*, and of what is one with it."""
+def group_view(frame: Frame, hits: Sequence[Hit], start: int, marks: Mapping[int, str]) -> GroupView:
+    """Return a page, from *start* on, of a picture, the first of *hits*, and of what is one with it."""
     heading = f"{number(len(hits), 'picture')}: copies, recolours and frames of “{title_of(hits[0])}”"
+    here = f"/group/{hits[0].image_id}"
+    before, after = max(0, start - COUNT), start + COUNT
     return GroupView(
         **frame.fields(heading),
         heading=heading,
-        cards=Cards(frame.links, Question()).of(hits, marks),
+        cards=Cards(frame.links, Question()).of(hits[start:after], marks),
+        first=start + 1,
         back=frame.links.picture(hits[0].image_id),
+        earlier=frame.links.to(here, f"start={before}" if before else "") if start else None,
+        later=frame.links.to(here, f"start={after}") if after < len(hits) else None,
     )
 
 
-def _later(links: Links, question: Question, answer: Answer) -> dict[str, str | None]:
+def _later(links: Links, question: Question, answer: Answer) -> dict[str, Any]:
     """Return where the hits after those of *answer* are: as a page, and without one around them."""
     if answer.next_start is None:
         return {"later": None, "later_items": None}

@@ -27,3 +27,9 @@ def environment() -> Environment:
 def render(view: View) -> str:
     """Return *view* as HTML."""
     return environment().get_template(view.template).render(view.context())
+
+
+def warm() -> None:
+    """Compile all templates: the first who comes need not wait for that."""
+    for name in environment().list_templates():
+        environment().get_template(name)

@@ -35,6 +35,7 @@ class Art:
     width: int
     """In its own pixels."""
     height: int
+    moving: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +317,11 @@ class GroupView(View):
     template: ClassVar[str] = "group.html"
     heading: str
     cards: tuple[Card, ...]
+    first: int
+    """The number of the first of these, from 1."""
     back: str
+    earlier: str | None
+    later: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,10 @@ POLL_S = 5.0
 """How often it is looked whether there is a catalog, or an index, by now."""
 
 COUNT_ANEW_S = 30.0
-"""How old counts of filters may be while a crawl runs: counting takes a second of one core at a million pictures."""
+"""How old counts of filters may be while a crawl runs."""
+
+COUNT_SHARE = 0.03
+"""Of the time of one core that counting may take, where there is so much that this makes counts older."""
 
 RETRY_S = 60.0
 """How soon a network that could not be loaded is tried again."""
@@ -42,7 +45,7 @@ class Warming:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="warming", daemon=True)
         self._left: list[Engine] = []
-        self._counted_s = 0.0
+        self._count_s = 0.0
         self._tried_s = float("-inf")
         self.engine: Engine | None = None
         """What to ask; None before there is a catalog."""
@@ -77,9 +80,8 @@ class Warming:
         if self.state.looks and not self.state.uploads and time.monotonic() - self._tried_s > RETRY_S:
             self._tried_s = time.monotonic()
             self._load_network()
-        if self.engine and time.monotonic() - self._counted_s > COUNT_ANEW_S:
-            self.state = replace(self.state, pictures=self.engine.count_anew())
-            self._counted_s = time.monotonic()
+        if self.engine and time.monotonic() > self._count_s:
+            self._count(self.engine)
 
     def _open(self) -> bool:
         try:
@@ -89,10 +91,15 @@ class Warming:
                 STARTING, name=Stage.EMPTY, message=str(error), command=command_in(str(error))
             )
             return False
-        pictures = self.engine.count_anew()
-        self._counted_s = time.monotonic()
-        self.state = replace(STARTING, message="the index is being loaded", pictures=pictures)
+        self.state = replace(STARTING, message="the index is being loaded")
+        self._count(self.engine)
         return True
+
+    def _count(self, engine: Engine) -> None:
+        began_s = time.monotonic()
+        self.state = replace(self.state, pictures=engine.count_anew())
+        now_s = time.monotonic()
+        self._count_s = now_s + max(COUNT_ANEW_S, (now_s - began_s) / COUNT_SHARE)
 
     def _load_index(self) -> None:
         """Load the index; by an engine made anew, since one that found nothing keeps to the embedder that it looked for."""

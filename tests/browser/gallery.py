@@ -43,6 +43,9 @@ NASTY_AUTHOR = "Ann & Bob <i>100%</i> + 1"
 
 ANIMATION = "blinking.gif"
 
+FRAMES = 60
+"""Of one series: more than a page has."""
+
 NOISE = 130
 """Pictures that look like nothing else: with what there is, three pages."""
 
@@ -59,6 +62,7 @@ def make_gallery(data_dir: Path) -> Settings:
     shelf.catalog_site(build_site(works=40), settings)
     shelf.catalog_site(_nasty_site(), settings)
     shelf.catalog_folder(_noise(data_dir.parent / "Noise"), settings)
+    shelf.catalog_folder(shelf.save_noise(data_dir.parent / "Walk", FRAMES), settings)
     shelf.embed_all(settings, ColourEmbedder(settings.max_picture_px))
     shelf.group_all(settings, "colour")
     return settings

@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests import shelf
 from tests.browser.conftest import Visitor
+from tests.browser.gallery import FRAMES
 
 pytestmark = pytest.mark.browser
 
@@ -90,6 +91,37 @@ def test_a_picture_is_pasted(visitor: Visitor, sprite_file: Path) -> None:
     assert titles(page)[0].startswith("Nasty")
 
 
+def test_a_picture_of_another_page_is_asked_with_by_its_own_address_not_by_what_it_links_to(
+    visitor: Visitor,
+) -> None:
+    visitor.watch.may_fail = True
+    page = visitor.open("/about")
+    dragged = page.evaluate_handle(
+        """() => {
+            const transfer = new DataTransfer();
+            transfer.setData("text/uri-list", "http://localhost/content/a-work");
+            transfer.setData("text/html", '<a href="/content/a-work"><img src="http://localhost/sprite%2520.png"></a>');
+            return transfer;
+        }"""
+    )
+    page.dispatch_event("body", "dragenter", {"dataTransfer": dragged})
+    with page.expect_request(lambda request: request.method == "POST") as asked:
+        page.locator(".landing p").first.dispatch_event("drop", {"dataTransfer": dragged})
+    assert b"http://localhost/sprite%2520.png" in (asked.value.post_data_buffer or b"")
+    assert b"a-work" not in (asked.value.post_data_buffer or b"")
+
+
+def test_what_is_larger_than_the_server_takes_is_not_even_sent(visitor: Visitor, tmp_path: Path) -> None:
+    page = visitor.open()
+    most = int(page.locator("body").get_attribute("data-most-bytes") or 0)
+    assert most > 1_000_000
+    path = tmp_path / "large.png"
+    path.write_bytes(bytes(most + 1))
+    page.get_by_label("A file").set_input_files(path)
+    page.get_by_role("button", name="Whose is this?").click()
+    expect(page.locator("[data-toast]")).to_contain_text("That is too large: the server takes")
+
+
 def test_text_that_is_pasted_into_a_field_stays_there(visitor: Visitor) -> None:
     page = visitor.open()
     pasted = transfer(page, text="https://example.org/sprite.png")
@@ -149,8 +181,8 @@ class TestWhose:
         expect(verdict.locator(".lines")).to_contain_text("licensed CC0")
 
     def test_it_is_said_honestly_that_nothing_is_close_enough(self, visitor: Visitor, tmp_path: Path) -> None:
-        folder = shelf.save_noise(tmp_path / "unknown", 1, side_px=96)
-        page = self.ask(visitor, folder / "noise-0000.png")
+        folder = shelf.save_noise(tmp_path / "unknown", FRAMES + 1, side_px=96)
+        page = self.ask(visitor, folder / f"noise-{FRAMES:04}.png")
         expect(page.get_by_role("heading", level=1)).to_have_text(
             "Nothing here is close enough to say whose this is"
         )

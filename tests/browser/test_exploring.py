@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visitor
-from tests.browser.gallery import ANIMATION, NOISE
+from tests.browser.gallery import ANIMATION, FRAMES, NOISE
 
 pytestmark = pytest.mark.browser
 
@@ -64,6 +64,25 @@ def test_copies_and_frames_are_one_hit_and_unfold(visitor: Visitor) -> None:
     page.get_by_role("link", name="Show copies and frames").click()
     expect(page.locator(".hit.pile")).to_have_count(0)
     assert page.locator(".hit").count() > before
+
+
+def test_of_many_frames_some_unfold_and_all_have_a_page(visitor: Visitor) -> None:
+    page = visitor.open("/search?work=folder:Walk")
+    expect(page.locator(".hit")).to_have_count(1)
+    page.locator("[data-more]").click()
+    expect(page.locator(".hit.of:not(.rest)")).to_have_count(47)
+    page.get_by_role("link", name="All of them").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(
+        f"{FRAMES} pictures: copies, recolours and frames"
+    )
+    to_the_end(page)
+    ids = page.locator(".hit").evaluate_all("hits => hits.map((hit) => hit.dataset.id)")
+    assert len(ids) == len(set(ids)) == FRAMES
+    plain = visitor.open(page.url.removeprefix(visitor.watch.base), java_script_enabled=False)
+    plain.get_by_role("link", name="More pictures").click()
+    expect(plain.locator(".hit")).to_have_count(FRAMES - 48)
+    plain.get_by_role("link", name="Earlier").click()
+    expect(plain.locator(".hit")).to_have_count(48)
 
 
 def test_filters_narrow_show_what_they_hide_and_go_away(visitor: Visitor) -> None:

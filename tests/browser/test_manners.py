@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -12,11 +13,11 @@ from playwright.sync_api import Browser, Page, expect
 from artstore.settings import Settings
 from tests.browser.conftest import Visitor
 from tests.browser.gallery import NASTY_AUTHOR, NASTY_NAMES, NASTY_SLUGS, NOISE, file_url
-from tests.serving import serving
+from tests.serving import Served, serving
 
 pytestmark = pytest.mark.browser
 
-PHONE = {
+PHONE: dict[str, Any] = {
     "viewport": {"width": 360, "height": 740},
     "has_touch": True,
     "is_mobile": True,
@@ -138,11 +139,12 @@ class TestColours:
 
 
 class TestOnAPhone:
-    def test_nothing_is_wider_than_the_screen(self, visitor: Visitor) -> None:
-        page = visitor.open(**PHONE)
+    @pytest.mark.parametrize("width", [320, 360, 700, 800, 1024])
+    def test_nothing_is_wider_than_the_screen(self, visitor: Visitor, width: int) -> None:
+        page = visitor.open(**(PHONE | {"viewport": {"width": width, "height": 740}}))
         for path in PAGES:
             page.goto(visitor.watch.base + path)
-            assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
     def test_two_pictures_stand_beside_each_other_as_crisp_as_elsewhere(self, visitor: Visitor) -> None:
         page = visitor.open("/search?work=folder:Noise", **PHONE)
@@ -219,6 +221,19 @@ class TestByKeyboard:
     def test_who_wants_no_motion_gets_none(self, visitor: Visitor) -> None:
         page = visitor.open("/search?q=sword", reduced_motion="reduce")
         assert page.locator(".hit").first.evaluate("hit => getComputedStyle(hit).transitionDuration") == "0s"
+
+    def test_animations_stand_still_for_them_until_they_are_pointed_at(self, visitor: Visitor) -> None:
+        address = "/search?q=blinking"
+        page = visitor.open(address, reduced_motion="reduce")
+        picture = page.locator(".hit").get_by_role("img")
+        expect(picture).to_have_attribute("src", re.compile("^blob:"))
+        page.locator(".hit .open").hover()
+        expect(picture).to_have_attribute("src", re.compile("/thumb/"))
+        page.get_by_role("searchbox").hover()
+        expect(picture).to_have_attribute("src", re.compile("^blob:"))
+        moving = visitor.open(address).locator(".hit").get_by_role("img")
+        expect(moving).to_have_attribute("src", re.compile("^/thumb/"))
+        expect(moving).to_have_attribute("data-moving", "")
 
 
 class TestNastyNames:
@@ -301,6 +316,25 @@ def test_errors_are_pages_for_people(visitor: Visitor) -> None:
         page.goto(visitor.watch.base + path)
         expect(page.get_by_role("heading", level=1)).to_have_text(heading)
         expect(page.get_by_role("link", name="To the first page")).to_be_visible()
+
+
+def test_robots_are_asked_to_leave_questions_to_people(visitor: Visitor, served: Served) -> None:
+    told = served.get("/robots.txt")
+    assert "Disallow: /search\n" in told.body.decode()
+    for path, content in [("/", "index, nofollow"), ("/search?q=sword", "noindex, nofollow")]:
+        page = visitor.open(path)
+        expect(page.locator("meta[name=robots]")).to_have_attribute("content", content)
+
+
+def test_whoever_comes_while_the_server_starts_is_let_in_by_itself(
+    chromium: Browser, gallery: Settings
+) -> None:
+    with serving(gallery.data_dir) as served:
+        visitor = Visitor(chromium, served)
+        visitor.watch.may_fail = True
+        page = visitor.open("/search?like=1")
+        expect(page.get_by_role("heading", level=1)).to_have_text("What looks like it", timeout=30_000)
+        visitor.close()
 
 
 def test_behind_a_proxy_every_link_has_its_prefix(

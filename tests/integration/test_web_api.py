@@ -1,5 +1,6 @@
 """The API over HTTP: a real server, real pictures, and what it says to whoever asks wrongly."""
 
+import gzip
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -266,6 +267,15 @@ def test_every_answer_has_its_safety_headers(site: Served) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "same-origin"
         assert "server" not in headers
+
+
+def test_text_goes_packed_to_whoever_takes_it_so_and_pictures_as_they_are(site: Served) -> None:
+    for path in ("/", "/api/search?q=sword", "/openapi.json"):
+        packed = site.get(path, Accept_Encoding="gzip")
+        assert packed.headers["content-encoding"] == "gzip"
+        assert len(gzip.decompress(packed.body)) > 2 * len(packed.body)
+        assert "content-encoding" not in site.get(path).headers
+    assert "content-encoding" not in site.get("/image/1", Accept_Encoding="gzip").headers
 
 
 def test_nasty_names_are_encoded_once_in_every_link(site: Served, data: Path) -> None:

@@ -251,6 +251,16 @@ def test_a_server_that_is_slow_costs_so_much_and_no_more() -> None:
         assert "longer than 0.5 s" in str(told)
 
 
+def test_a_name_that_nobody_answers_for_costs_so_much_and_no_more() -> None:
+    class Silent(Names):
+        async def __call__(self, host: str, _port: int) -> list[str]:
+            await asyncio.sleep(30)
+            return [host]
+
+    told = refused(url="http://silent.example:PORT/", names=Silent(), max_s=0.3)
+    assert "longer than 0.3 s" in str(told)
+
+
 def test_an_answer_that_is_none_is_told() -> None:
     assert "answers with 404" in str(refused(url="http://127.0.0.1:PORT/none"))
     told = refused(url="http://gone.example:PORT/", names=Names(gone=["127.0.0.1"]))

@@ -7,6 +7,7 @@ import signal
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from PIL import Image
 from artstore.catalog import Catalog
 from artstore.settings import Settings
 from embedder.colour import ColourEmbedder
+from search.web.refusing import MOST_UPLOADS
 from tests import shelf
 from tests.serving import Reply, Served, serving
 
@@ -165,6 +167,24 @@ def test_too_many_at_once_are_asked_to_come_back(data: Path) -> None:
         assert site.get("/api/search?like=1").status == 200
 
 
+def test_few_uploads_are_let_in_at_once(data: Path) -> None:
+    with serving(data) as site, ExitStack() as stack:
+        parts = urlsplit(site.base)
+        for _ in range(MOST_UPLOADS):
+            connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+            stack.callback(connection.close)
+            connection.putrequest("POST", "/api/ask")
+            connection.putheader("Content-Type", "image/png")
+            connection.putheader("Content-Length", "1000")
+            connection.endheaders()
+        time.sleep(0.5)
+        assert site.ask("POST", "/api/ask", b"x", {"content-type": "image/png"}).status == 503
+        assert site.get("/api/search?q=sprite").status == 200
+        stack.close()
+        time.sleep(0.5)
+        assert site.ask("POST", "/api/ask", b"x", {"content-type": "image/png"}).status == 422
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_when_what_is_under_way_is_answered(data: Path, number: signal.Signals) -> None:
     content = next((data / "files").rglob("*.png")).read_bytes()
@@ -233,7 +253,8 @@ def test_what_a_kill_leaves_is_whole(data: Path) -> None:
         with ThreadPoolExecutor(8) as many:
             asked = [many.submit(site.get, f"/thumb/{number}.png") for number in range(1, 70)]
             asked += [many.submit(site.send, "/api/ask", content=content) for _ in range(5)]
-            time.sleep(1.0)
+            while not any((data / "thumbs").rglob("*.png")):
+                time.sleep(0.01)
             site.process.kill()
             for one in asked:
                 one.exception()

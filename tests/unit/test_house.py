@@ -86,6 +86,17 @@ def test_a_library_is_imported_only_where_it_belongs(library: str) -> None:
     assert users <= ALLOWED_IMPORTS[library]
 
 
+def test_questions_know_nothing_of_the_web() -> None:
+    knowing = {
+        module
+        for module, node in nodes()
+        if not module.startswith("search/web/")
+        and isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith("search.web")
+    }
+    assert knowing <= {"search/__main__.py"}
+
+
 def test_heavy_libraries_are_not_imported_with_their_module() -> None:
     assert [library for node in tree_of("embedder/keras_models.py").body for library in imported(node)].count(
         "tensorflow"

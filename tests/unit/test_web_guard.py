@@ -1,14 +1,16 @@
 """Who may ask how much, and which addresses of the network nobody is led to."""
 
+import asyncio
 from ipaddress import ip_address
 
 import pytest
-from starlette.types import Scope
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
 from artstore.errors import UsageError
 from search.web.addresses import is_public
 from search.web.errors import WebError
-from search.web.guard import BURST_S, MOST_CLIENTS, Allowance, Clients
+from search.web.guard import BURST_S, MOST_CLIENTS, Allowance, BoundedBody, Clients
 
 PRIVATE = (
     "0.0.0.0",  # noqa: S104 - nobody binds to it
@@ -113,3 +115,54 @@ def test_all_addresses_of_one_network_of_ipv6_are_one_client() -> None:
 def test_proxies_that_are_no_addresses_are_told() -> None:
     with pytest.raises(UsageError, match="OGA_TRUSTED_PROXIES"):
         Clients("localhost")
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Read the body, and answer with its length."""
+    length, more = 0, True
+    while more:
+        message = await receive()
+        length += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    await Response(str(length))(scope, receive, send)
+
+
+def sent(chunks: list[bytes], pause_s: float = 0.0, **headers: str) -> bytes:
+    """What is answered to a body of *chunks* that may have 10 bytes and take 0.2 s; raises what the route gets."""
+    waiting = [*chunks]
+    answered: list[bytes] = []
+
+    async def receive() -> Message:
+        await asyncio.sleep(pause_s)
+        return {"type": "http.request", "body": waiting.pop(0), "more_body": bool(waiting)}
+
+    async def send(message: Message) -> None:
+        answered.append(message.get("body", b""))
+
+    named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    asked = {"type": "http", "method": "POST", "path": "/", "headers": named}
+    asyncio.run(BoundedBody(echo, max_bytes=10, max_s=0.2)(asked, receive, send))
+    return b"".join(answered)
+
+
+def test_a_body_within_its_bounds_arrives() -> None:
+    assert sent([b"12345", b"67890"]) == b"10"
+
+
+@pytest.mark.parametrize("chunks", [[b"1" * 11], [b"12345", b"67890", b"1", b"2"]])
+def test_a_body_that_is_too_large_is_not_read_to_its_end(chunks: list[bytes]) -> None:
+    with pytest.raises(WebError) as refused:
+        sent(chunks)
+    assert refused.value.status == 413
+
+
+def test_a_body_that_says_it_is_too_large_is_not_read_at_all() -> None:
+    with pytest.raises(WebError) as refused:
+        sent([b"1"], content_length="11")
+    assert refused.value.status == 413
+
+
+def test_a_body_that_drips_is_given_up() -> None:
+    with pytest.raises(WebError) as refused:
+        sent([b"1"] * 9, pause_s=0.05)
+    assert refused.value.status == 408

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from jinja2 import meta, nodes
 from starlette.datastructures import QueryParams
+from starlette.requests import Request
 
+from artstore.errors import NotReady
 from artstore.models import Licence
+from artstore.settings import Settings
 from search.facets import Facet, FacetValue
 from search.hits import Hit
 from search.web import views
+from search.web.app import create_app
 from search.web.cards import BOX_PX, Cards, art_of, badges_of, stage_art
 from search.web.choices import Choices
+from search.web.errors import Overloaded, WarmingUp, refusal
 from search.web.links import STATIC, Links, safe_address
 from search.web.questions import Question
-from search.web.templating import TEMPLATES, environment
+from search.web.refusing import answer_to
+from search.web.showing import Frame
+from search.web.templating import TEMPLATES, environment, render
 from search.web.views import View
 
 MOST_BYTES = 100_000
@@ -106,6 +114,24 @@ def test_nothing_is_written_inline_that_a_strict_policy_forbids() -> None:
             part.startswith(" src=") for part in source.split("<script")[1:] if " type=" not in part[:8]
         )
         assert not any(f" on{event}=" in source for event in ("click", "load", "error", "change", "submit"))
+
+
+def test_what_everybody_has_to_know_stands_on_the_page_and_what_passes_is_waited_for() -> None:
+    frame = Frame(Links("/art"), 1, notice="The network is loading.")
+    told: dict[str, Any] = {
+        "heading": "In a moment",
+        "message": "x < y",
+        "command": "scrapy crawl oga",
+        "retry": "/art/",
+    }
+    page = render(views.MessageView(**frame.fields("Wait", waiting=True), **told))
+    assert '<p class="notice" role="status">The network is loading.</p>' in page
+    assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page
+    assert " data-waiting>" in page
+    assert "x &lt; y" in page
+    page = render(views.MessageView(**Frame(Links(), 1).fields("Wrong"), **told))
+    assert "refresh" not in page
+    assert 'class="notice"' not in page
 
 
 @pytest.mark.parametrize(
@@ -245,3 +271,30 @@ class TestFilters:
             assert chip.label not in {other.label for other in left}
             assert len(left) == len(chips) - 1
         assert Choices(Links(), asked(query)).unfiltered() == "/search?q=x"
+
+
+@pytest.fixture
+def request_for_a_page(tmp_path: Path) -> Request:
+    app = create_app(Settings(data_dir=tmp_path))
+    scope = {
+        "type": "http",
+        "app": app,
+        "method": "GET",
+        "path": "/search",
+        "raw_path": b"/search",
+        "query_string": b"q=a%20b",
+    }
+    return Request(scope | {"headers": [], "root_path": "", "server": ("here", 80), "scheme": "http"})
+
+
+def test_only_what_is_loading_is_asked_for_again_by_itself(request_for_a_page: Request) -> None:
+    for error, comes_back in [
+        (WarmingUp("warming up: the network is loading"), True),
+        (Overloaded(), False),
+        (NotReady("run `python -m embedder`"), False),
+    ]:
+        answer = answer_to(request_for_a_page, refusal(error))
+        page = bytes(answer.body).decode()
+        assert answer.status_code == 503
+        assert (" data-waiting>" in page) == ("http-equiv" in page) == comes_back, error
+        assert 'href="/search?q=a%20b">Try again' in page

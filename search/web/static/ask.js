@@ -7,7 +7,7 @@ const isAddress = (text) => /^https?:\/\/\S+$/i.test(text);
 // Says so, and returns true, if *file* is more than the server takes.
 function tooLarge(file) {
   const most = Number(document.body.dataset.mostBytes);
-  if (!file || file.size <= most) return false;
+  if (!(file instanceof File) || file.size <= most) return false;
   say(`That is too large: the server takes ${(most / 1e6).toFixed(0)} MB`);
   return true;
 }
@@ -35,6 +35,9 @@ function offered(transfer) {
   const files = [...transfer.files];
   const picture = files.find((file) => file.type.startsWith("image/")) ?? files[0];
   if (picture) return picture;
+  // A picture that is dragged from another page: what it links to is no picture.
+  const shown = new DOMParser().parseFromString(transfer.getData("text/html"), "text/html").querySelector("img");
+  if (isAddress(shown?.getAttribute("src") ?? "")) return shown.getAttribute("src");
   const text = (transfer.getData("text/uri-list") || transfer.getData("text/plain")).trim().split(/\s*\n/)[0];
   return isAddress(text) ? text : null;
 }

@@ -1,6 +1,6 @@
 // On a hit: what else is the same as it, and keys.
 
-import { all, one, page, say, typing } from "./dom.js";
+import { all, make, one, page, say, typing } from "./dom.js";
 
 async function unfold(link) {
   const item = link.closest(".hit");
@@ -15,8 +15,13 @@ async function unfold(link) {
     other.classList.add("of");
     one(".more", other)?.remove();
   }
+  if (one("[data-later]", got)) {
+    const all = make("a", { className: "button", href: link.href, textContent: "All of them" });
+    others.push(make("li", { className: "hit of rest" }, all));
+    others.at(-1).dataset.of = id;
+  }
   item.after(...others);
-  say(`${others.length} more`);
+  say(link.textContent);
   document.dispatchEvent(new Event("changed"));
 }
 
@@ -54,7 +59,7 @@ export function startHits() {
     const to = event.key.startsWith("Arrow") ? beside(item, event.key) : null;
     if (to) {
       event.preventDefault();
-      one(".open", to).focus();
+      one(".open, .button", to).focus();
     }
     if (PRESSED[event.key]) one(PRESSED[event.key], item)?.click();
   });

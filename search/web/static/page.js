@@ -6,6 +6,7 @@ import { all, one, say } from "./dom.js";
 import { startHits } from "./hits.js";
 import { startScroll } from "./scroll.js";
 import { startStage } from "./stage.js";
+import { startStill } from "./still.js";
 
 function startTheme() {
   const button = one("[data-theme-switch]");
@@ -58,5 +59,6 @@ startBasket();
 startHits();
 startAsk();
 startStage();
+startStill();
 startScroll();
 if ("waiting" in document.body.dataset) setTimeout(() => location.reload(), 2500);

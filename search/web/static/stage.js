@@ -62,7 +62,7 @@ function startRegion(stage, panel) {
   let from = null;
   const ground = picture.parentElement;
   ground.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
+    if (event.button || (event.pointerType !== "mouse" && !stage.classList.contains("held"))) return;
     event.preventDefault();
     from = at(event);
     ground.setPointerCapture(event.pointerId);
@@ -85,6 +85,10 @@ function startRegion(stage, panel) {
   new ResizeObserver(redraw).observe(picture);
   one("[data-draw-hint]", panel).hidden = false;
   stage.classList.add("drawing");
+  // A finger scrolls the page, unless a region was asked for.
+  const hold = () => stage.classList.toggle("held", panel.tagName !== "DETAILS" || panel.open);
+  panel.addEventListener("toggle", hold);
+  hold();
   return redraw;
 }
 
