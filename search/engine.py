@@ -160,13 +160,13 @@ class Engine:
     ) -> Hits:
         """Return the first *top* pictures in *order* that *only* lets through; *expand* is that of :meth:`image`."""
         _check_top(top)
-        answers = self._id_sets.ids(only or EVERYTHING)
-        if answers is None or len(answers) == 0:
+        answers = self._id_sets.let_through(only or EVERYTHING)
+        if len(answers) == 0:
             return Hits()
         count = max(MIN_CANDIDATES, 2 * top)
         while True:
             first = in_order(answers, order, count)
-            hits = self._shown(first, {}, top, only, None if expand else answers)
+            hits = self._shown(first, {}, top, only, more_among=None if expand else (answers, ()))
             if len(hits) >= top or count >= len(answers):
                 return Hits(hits)
             count *= 8
@@ -180,10 +180,10 @@ class Engine:
         but tags, what *only* says of the same is left out: those are what could be asked for instead. Counts are
         those of :meth:`count_anew`. Raises as :meth:`words` and :meth:`like` do.
         """
-        among = self._looks.ids() if indexed else None
-        if words:
-            found = self._library.ids_with_words(words)
-            among = found if among is None else among[np.isin(among, found)]
+        among = self._looks.sight().ids if indexed else None
+        if match_expression(words) is not None:
+            found = self._id_sets.let_through(Filter(words=words))
+            among = found if among is None else common(among, found)
         return self._facets.count(only or Filter(), among, self._id_sets)
 
     def count_anew(self) -> int:
