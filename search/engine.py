@@ -20,6 +20,7 @@ from artstore.ledger import PAGE
 from artstore.library import ImageRecord, Library, Listed
 from artstore.likenesses import Groups, Likenesses
 from artstore.settings import Settings
+from artstore.vectors.protocol import FEWEST, shortlist
 from artstore.wordquery import match_expression
 from embedder.likeness import likeness_of
 from search.collapse import count_more, first_of_each
@@ -30,9 +31,6 @@ from search.looks import FeatureRows, Looks, picture_asked
 from search.mixing import Box, Part, mixed
 from search.provenance import SURE_OF_RECOLOUR, Evidence, Match, Provenance, alike, origins_of
 from search.sight import Sight
-
-MIN_CANDIDATES = 200
-"""Compared exactly for each question: with reduced vectors 200 held 0.999 of the true ten in our trials."""
 
 MOST_RANKED = 2_000
 """Pictures that are ranked by words for themselves where a filter leaves so few."""
@@ -146,7 +144,7 @@ class Engine:
         fitting = ids if allowed is None else common(ids, allowed)
         # Few are ranked for themselves; else it is quicker to pass over those that do not fit.
         among = fitting if len(fitting) <= MOST_RANKED else None
-        count = max(MIN_CANDIDATES, 2 * top)
+        count = shortlist(top)
         while True:
             ranked = np.array(self._library.find_words(text, min(count, len(ids)), among), np.int64)
             fits = ranked[members(ranked, fitting)].tolist()
@@ -234,7 +232,7 @@ class Engine:
         matches = [Match(found, Evidence.SAME, 1.0) for found in likenesses.same(question)]
         nearest = Hits()
         if not matches:
-            nearest = self.image(source, top=MIN_CANDIDATES, expand=True)
+            nearest = self.image(source, top=FEWEST, expand=True)
             matches = [
                 *(
                     Match(found, Evidence.RECOLOUR, SURE_OF_RECOLOUR)
@@ -302,7 +300,7 @@ class Engine:
         can = len(answers) - int(members(asked, answers).sum())
         if can == 0:
             return Hits(hidden=could)
-        count = max(MIN_CANDIDATES, 2 * top)
+        count = sight.index.shortlist(top)
         while True:
             wanted = min(count, can) + len(leave_out)
             ids, distances, are_all = sight.candidates(question, wanted, answers if only else None)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from artstore.blobs import replacing
 from artstore.errors import WrongShape
 from artstore.vectors.place import Place
-from artstore.vectors.protocol import Neighbours, check_pairs, check_question, nearest
+from artstore.vectors.protocol import Neighbours, check_pairs, check_question, nearest, shortlist
 
 # What zipfile and numpy raise on a broken .npz.
 _DAMAGES = (OSError, ValueError, LookupError, EOFError, RuntimeError, BadZipFile, zlib.error, struct.error)
@@ -48,6 +48,10 @@ class ExactIndex:
     def outgrown(self, count: int) -> bool:  # noqa: ARG002 - of the protocol
         """Say no."""
         return False
+
+    def shortlist(self, wanted: int) -> int:
+        """Return a few hundred."""
+        return shortlist(wanted)
 
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Add or replace."""

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from artstore.ascending import ascending, common, members
 from artstore.vectors.graph_file import GraphFile
 from artstore.vectors.place import Place, SavedFiles, manifest_suffix
-from artstore.vectors.protocol import Neighbours, check_pairs, check_question, nearest, nobody
+from artstore.vectors.protocol import Neighbours, check_pairs, check_question, nearest, nobody, shortlist
 from artstore.vectors.reducer import GROWTH, Reducer, reduction_pays
 from artstore.vectors.sharing import Sharing
 
@@ -118,6 +118,10 @@ class HnswIndex:
         if self._reducer is None:
             return reduction_pays(count, self.dim, self._numbers)
         return count >= GROWTH * self._learned_of
+
+    def shortlist(self, wanted: int) -> int:
+        """Return a few hundred."""
+        return shortlist(wanted)
 
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Add or replace; who asks meanwhile finds some of them already."""

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from artstore.command import run, talk
 from artstore.features import FeatureReader, FeatureWriter
 from artstore.vectors import VectorIndex, index_kind, open_index
+from artstore.vectors.protocol import FEWEST
 from embedder.indexing import Sample, batches
-from search.engine import MIN_CANDIDATES
 from tests.vgg_like import vgg_like_batches
 
 QUESTIONS = 300
@@ -188,7 +188,7 @@ def ask(trial: Trial) -> dict[str, float]:
     def answer(number: int, allowed: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         question = questions[number : number + 1]
         found: NDArray[np.int64] = index.query(
-            question, MIN_CANDIDATES if trial.two_stages else TOP, allowed
+            question, index.shortlist(TOP) if trial.two_stages else TOP, allowed
         ).ids[0]
         if trial.two_stages:
             found = found[np.argsort(reader.distances(question[0], found))[:TOP]]
@@ -251,7 +251,7 @@ def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _some(count: int, share: float) -> NDArray[np.int64]:
-    chosen = np.random.default_rng(1).choice(count, max(MIN_CANDIDATES, int(count * share)), replace=False)
+    chosen = np.random.default_rng(1).choice(count, max(FEWEST, int(count * share)), replace=False)
     return np.sort(chosen)
 
 

@@ -74,6 +74,9 @@ class TwoStages:
     def outgrown(self, count: int) -> bool:
         return self.index.outgrown(count)
 
+    def shortlist(self, wanted: int) -> int:
+        return self.index.shortlist(wanted)
+
     def add(self, ids: Ids, vectors: Vectors) -> None:
         check_pairs(ids, vectors, self.dim)
         # Before they can be found, as features are on disk before they are indexed.

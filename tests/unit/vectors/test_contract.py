@@ -77,6 +77,13 @@ def test_adding_a_batch_twice_is_adding_it_once(opener: Opener) -> None:
     assert index.query(vectors[:5], 3).ids[:, 0].tolist() == [0, 1, 2, 3, 4]
 
 
+def test_a_shortlist_is_longer_than_what_is_wanted(opener: Opener) -> None:
+    index = opener()
+    filled(index, 50)
+    for wanted in (1, 10, 100, 5000):
+        assert index.shortlist(wanted) >= max(200, 2 * wanted)
+
+
 def test_an_id_takes_its_new_vector(opener: Opener) -> None:
     index = opener()
     filled(index, 20)

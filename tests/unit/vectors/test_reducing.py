@@ -171,6 +171,16 @@ except NotReady as error:
 """
 
 
+def test_codes_of_a_bit_a_number_want_more_candidates_the_more_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = open_index("faiss:", tmp_path / "it", 8, "colour")
+    index.add(np.arange(1000), unit_vectors(1000, 8))
+    assert index.shortlist(10) == 200
+    monkeypatch.setattr(rabitq, "CODED_WELL", 100)
+    assert 700 < index.shortlist(10) < 900
+
+
 def test_without_faiss_what_to_install_is_told() -> None:
     told = subprocess.run([sys.executable, "-c", WITHOUT_FAISS], capture_output=True, text=True, check=True)
     assert "pip install faiss-cpu" in told.stdout
