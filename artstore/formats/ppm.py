@@ -42,7 +42,7 @@ class SamplesDecoder(ImageFile.PyDecoder):
             stored = cast(IO[bytes], self.fd).read(row_bytes)
             if len(stored) < row_bytes:
                 raise OSError("the file ends before its picture does")
-            samples = np.frombuffer(stored, kind).astype(np.uint32).clip(max=largest)
+            samples = np.minimum(np.frombuffer(stored, kind), largest).astype(np.uint32)
             # As other formats keep the upper half of 16 bits, so that the same picture is the same.
             whole = samples if largest == _FULL else (samples * _FULL + largest // 2) // largest
             pixels += (
