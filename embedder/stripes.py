@@ -42,5 +42,5 @@ def averaged(rgba: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     """
     if factor == 1:
         return rgba
-    parts = (Image.fromarray(compact(rgba[rows])) for rows in stripes(*rgba.shape[:2], multiple_of=factor))
+    parts = (Image.fromarray(compact(rgba[rows])) for rows in stripes(len(rgba), rgba.shape[1], factor))
     return np.concatenate([np.asarray(part.reduce(factor)) for part in parts])

@@ -230,7 +230,7 @@ def _on_all_cores(words: Sequence[str]) -> list[float]:
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         for _ in range(cores())
     ]
-    rates = []
+    rates: list[float] = []
     for _ in KINDS:
         # Each kind begins in all of them at once.
         for process in started:
