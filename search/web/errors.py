@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from pathlib import Path
 
 from artstore.errors import NotReady, OgaError, UnreadableFile, UsageError
 
@@ -60,6 +61,13 @@ def refusal(error: OgaError) -> WebError:
     if isinstance(error, NotReady):
         return WebError(HTTPStatus.SERVICE_UNAVAILABLE, str(error), retry_after_s=LATER_S)
     return WebError(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+
+
+def without_paths(message: str, data_dir: Path) -> str:
+    """Return *message* without the place of the data folder, which is nobody's business who asks from afar."""
+    for folder in (str(data_dir.absolute()), str(data_dir)):
+        message = message.replace(f" --data-dir {folder}", "").replace(f"{folder}/", "")
+    return message.replace(str(data_dir.absolute()), "the data folder")
 
 
 def command_in(message: str) -> str:

@@ -35,6 +35,7 @@ class Uploads:
         self._folder = settings.uploads_dir.absolute()
         self._drawer = drawer
         self._swept_s = float("-inf")
+        self._written_bytes = 0
 
     async def keep(self, content: bytes) -> Upload:
         """Keep the picture that *content* is.
@@ -57,7 +58,7 @@ class Uploads:
     def path(self, token: str) -> Path:
         """Return where the picture of *token* lies. Raises :class:`~search.web.errors.WebError` if it is no more."""
         path = self._place(token)
-        if not path.exists():
+        if not self._is_kept(path):
             raise WebError(
                 HTTPStatus.GONE,
                 f"pictures that were asked with are kept for {self._settings.keep_uploads_days:g} days, "
@@ -78,13 +79,23 @@ class Uploads:
         made.replace(place)
         # The same picture given again lives longer.
         os.utime(place)
-        if time.monotonic() - self._swept_s > SWEEP_S:
-            self._swept_s = time.monotonic()
-            self._sweep()
+        self._written_bytes += place.stat().st_size
+        # One may become much larger than it came.
+        much = self._written_bytes > self._settings.max_uploads_bytes // 16
+        if much or time.monotonic() - self._swept_s > SWEEP_S:
+            self.sweep()
         return token
 
-    def _sweep(self) -> None:
+    def _is_kept(self, path: Path) -> bool:
+        try:
+            return time.time() - path.stat().st_mtime <= self._settings.keep_uploads_days * DAY_S
+        except FileNotFoundError:
+            return False
+
+    def sweep(self) -> None:
         """Remove what is too old, what is too much, and what a process was writing when it was killed."""
+        self._swept_s = time.monotonic()
+        self._written_bytes = 0
         now = time.time()
         for path in self._folder.glob(".*"):
             with suppress(FileNotFoundError):

@@ -15,7 +15,7 @@ from artstore.errors import NotReady, OgaError
 from artstore.settings import Settings
 from search.engine import Engine
 from search.web.answers import Stage, State
-from search.web.errors import command_in
+from search.web.errors import command_in, without_paths
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,9 @@ class Warming:
                 self._step()
             except OgaError as error:
                 logger.warning("%s", error)
-                self.state = replace(self.state, message=str(error), command=command_in(str(error)))
+                self.state = replace(
+                    self.state, message=self._told(error), command=command_in(self._told(error))
+                )
             self._stopped.wait(POLL_S)
 
     def _step(self) -> None:
@@ -83,12 +85,15 @@ class Warming:
         if self.engine and time.monotonic() > self._count_s:
             self._count(self.engine)
 
+    def _told(self, error: OgaError) -> str:
+        return without_paths(str(error), self._settings.data_dir)
+
     def _open(self) -> bool:
         try:
             self.engine = Engine(self._settings, embedder=self._wanted)
         except NotReady as error:
             self.state = replace(
-                STARTING, name=Stage.EMPTY, message=str(error), command=command_in(str(error))
+                STARTING, name=Stage.EMPTY, message=self._told(error), command=command_in(self._told(error))
             )
             return False
         self.state = replace(STARTING, message="the index is being loaded")
@@ -115,7 +120,9 @@ class Warming:
         except NotReady as error:
             engine.close()
             name = Stage.UNINDEXED if self.state.pictures else Stage.EMPTY
-            self.state = replace(self.state, name=name, message=str(error), command=command_in(str(error)))
+            self.state = replace(
+                self.state, name=name, message=self._told(error), command=command_in(self._told(error))
+            )
             return
         if self.engine:
             # Somebody may be asking it.
@@ -141,7 +148,10 @@ class Warming:
             except OgaError as error:
                 logger.warning("pictures from outside cannot be asked with: %s", error)
                 self.state = replace(
-                    self.state, name=Stage.READY, message=str(error), command=command_in(str(error))
+                    self.state,
+                    name=Stage.READY,
+                    message=self._told(error),
+                    command=command_in(self._told(error)),
                 )
                 return
         self.state = replace(self.state, name=Stage.READY, message="", command="", uploads=True)

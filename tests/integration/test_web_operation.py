@@ -17,7 +17,7 @@ from PIL import Image
 from artstore.catalog import Catalog
 from artstore.settings import Settings
 from embedder.colour import ColourEmbedder
-from search.web.refusing import MOST_UPLOADS
+from search.web.refusing import MOST_UPLOADS, MOST_UPLOADS_OF_ONE
 from tests import shelf
 from tests.serving import Reply, Served, serving
 
@@ -167,22 +167,36 @@ def test_too_many_at_once_are_asked_to_come_back(data: Path) -> None:
         assert site.get("/api/search?like=1").status == 200
 
 
-def test_few_uploads_are_let_in_at_once(data: Path) -> None:
-    with serving(data) as site, ExitStack() as stack:
+def test_few_uploads_are_let_in_at_once_and_fewer_of_one_client(data: Path) -> None:
+    with serving(data, OGA_TRUSTED_PROXIES="127.0.0.1") as site, ExitStack() as stack:
         parts = urlsplit(site.base)
-        for _ in range(MOST_UPLOADS):
+
+        def begin(client: str) -> None:
+            """Begin an upload that does not go on."""
             connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
             stack.callback(connection.close)
             connection.putrequest("POST", "/api/ask")
             connection.putheader("Content-Type", "image/png")
             connection.putheader("Content-Length", "1000")
+            connection.putheader("X-Forwarded-For", client)
             connection.endheaders()
+
+        def status_for(client: str) -> int:
+            headers = {"content-type": "image/png", "X-Forwarded-For": client}
+            return site.ask("POST", "/api/ask", b"x", headers).status
+
+        for _ in range(MOST_UPLOADS_OF_ONE):
+            begin("1.1.1.1")
         time.sleep(0.5)
-        assert site.ask("POST", "/api/ask", b"x", {"content-type": "image/png"}).status == 503
+        assert (status_for("1.1.1.1"), status_for("1.1.1.2")) == (503, 422)
+        for number in range(MOST_UPLOADS_OF_ONE, MOST_UPLOADS):
+            begin(f"1.1.2.{number}")
+        time.sleep(0.5)
+        assert status_for("1.1.1.2") == 503
         assert site.get("/api/search?q=sprite").status == 200
         stack.close()
         time.sleep(0.5)
-        assert site.ask("POST", "/api/ask", b"x", {"content-type": "image/png"}).status == 422
+        assert status_for("1.1.1.1") == 422
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -242,7 +256,11 @@ def test_a_process_that_is_killed_is_replaced(data: Path) -> None:
         while len(workers_of(site) - {min(before)}) < 2:
             assert time.monotonic() < end_s
             time.sleep(0.2)
-        assert site.get("/healthz").status == 200
+        # Numbers of the one that is no more are not counted.
+        until_s = time.monotonic() + 20
+        while "\noga_ready 1.0" not in site.get("/metrics").body.decode():
+            assert time.monotonic() < until_s
+            time.sleep(0.5)
         assert site.end() == 0
 
 
