@@ -13,6 +13,7 @@ from artstore.drawing import Drawing, Drawn, Purpose, draw
 from artstore.errors import PictureError, UnreadableFile
 from artstore.facts import StoredPicture
 from artstore.settings import Settings
+from search.web.caches import Cache
 from search.web.errors import Overloaded, WebError
 
 MOST_AT_ONCE = 4
@@ -30,13 +31,15 @@ class Pace:
     """Pictures that wait, or are being drawn."""
     most_of_one: int
     """Of those, for one client."""
+    memory_bytes: int | None = None
+    """Of each process; None: as the settings have it."""
 
 
 HERE = Pace(processes=2, answer_s=30.0, most_waiting=256, most_of_one=64)
 """For pictures that are here; a page has a few dozen."""
 
-ASKED = Pace(processes=1, answer_s=10.0, most_waiting=16, most_of_one=16)
-"""For pictures that are uploaded."""
+ASKED = Pace(processes=1, answer_s=10.0, most_waiting=16, most_of_one=16, memory_bytes=1 << 30)
+"""For pictures that are uploaded, of which few come from one client at once: 25 million pixels take 100 MB a copy."""
 
 SMALL_PX = 1 << 18
 """A picture of more goes alone."""
@@ -76,12 +79,18 @@ class Drawer:
         self._settings = settings
         self._pace = pace
         self._of_client: Counter[str] = Counter()
+        self.cache = Cache(settings.thumbs_dir.absolute(), settings.max_thumbs_bytes)
+        self._sweeping: asyncio.Task[None] | None = None
         self._aside: Aside[Drawing, Drawn] = Aside(
             draw,
             settings,
             count=pace.processes,
             most=MOST_AT_ONCE,
-            bounds=Bounds(niceness=5, memory_bytes=settings.max_examine_bytes, answer_s=pace.answer_s),
+            bounds=Bounds(
+                niceness=5,
+                memory_bytes=pace.memory_bytes or settings.max_examine_bytes,
+                answer_s=pace.answer_s,
+            ),
         )
         self._under_way: dict[str, asyncio.Task[Drawn]] = {}
         self._failed: OrderedDict[str, tuple[float, UnreadableFile]] = OrderedDict()
@@ -149,6 +158,8 @@ class Drawer:
         try:
             alone = picture.width_px * picture.height_px * picture.frames > SMALL_PX
             await self.draw(Drawing(picture.path, target, purpose), client, alone=alone)
+            if self.cache.written(path) and (self._sweeping is None or self._sweeping.done()):
+                self._sweeping = asyncio.create_task(asyncio.to_thread(self.cache.sweep))
         except UnreadableFile as unreadable:
             self._failed[target] = (time.monotonic(), unreadable)
             while len(self._failed) > MOST_FAILED:
@@ -158,7 +169,7 @@ class Drawer:
     def _place(self, picture: StoredPicture, ending: str) -> Path:
         """Return where the drawing of equal pixels lies, whoever's they are."""
         name = picture.pixel_hash
-        return self._settings.thumbs_dir.absolute() / name[:2] / f"{name}{ending}"
+        return self.cache.folder / name[:2] / f"{name}{ending}"
 
     def _done(self, target: str, client: str, task: asyncio.Task[Drawn]) -> None:
         self._under_way.pop(target, None)

@@ -65,9 +65,10 @@ def refusal(error: OgaError) -> WebError:
 
 def without_paths(message: str, data_dir: Path) -> str:
     """Return *message* without the place of the data folder, which is nobody's business who asks from afar."""
-    for folder in (str(data_dir.absolute()), str(data_dir)):
-        message = message.replace(f" --data-dir {folder}", "").replace(f"{folder}/", "")
-    return message.replace(str(data_dir.absolute()), "the data folder")
+    # A command keeps its place for it: whoever may run it knows what to put there.
+    folder = str(data_dir.absolute())
+    told = message.replace(f"--data-dir {folder}", "--data-dir FOLDER").replace(f"{folder}/", "")
+    return told.replace(folder, "the data folder")
 
 
 def command_in(message: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
@@ -14,7 +15,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from artstore.errors import OgaError
@@ -36,6 +37,9 @@ COSTS = dict.fromkeys(
 
 NETWORK_COST = 4
 """More where a picture from outside, or a region, goes through the network."""
+
+DEEP_START = 500
+"""Hits that are passed over for the cost of a question."""
 
 UPLOAD_COST = 8
 
@@ -97,8 +101,12 @@ class Rationed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the application does, or that it is too much."""
+        if scope["type"] == "http" and self._root and scope["path"] == self._root:
+            # By our own prefix, never by what the request says that we are.
+            await RedirectResponse(f"{self._root}/")(scope, receive, send)
+            return
         cost = self._cost(scope) if scope["type"] == "http" else 0
-        uploading = cost == UPLOAD_COST
+        uploading = scope["type"] == "http" and scope["method"] == "POST" and cost > 0
         try:
             if cost:
                 self._allowance.take(self._name(scope), cost)
@@ -129,7 +137,10 @@ class Rationed:
             return NETWORK_COST if query else 0
         dear = b"like" in query and (b"~" in query or b"@" in query)
         name = path if path in COSTS else path.rpartition("/")[0]
-        return COSTS.get(name, 0) * (NETWORK_COST if dear else 1)
+        # What comes before a page is found, too.
+        start = re.search(rb"(?:^|&)start=([0-9]{1,6})", query)
+        deep = 1 + int(start[1]) // DEEP_START if start else 1
+        return COSTS.get(name, 0) * (NETWORK_COST if dear else 1) * deep
 
 
 async def _oga_error(request: Request, error: Exception) -> Response:

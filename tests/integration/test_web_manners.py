@@ -130,6 +130,14 @@ def test_a_dear_question_is_dear_however_it_is_written(data: Path) -> None:
         assert statuses.count(429) >= 1
 
 
+def test_what_is_deep_in_an_answer_costs_more(data: Path) -> None:
+    with serving(data, OGA_QUESTIONS_PER_MINUTE="60") as site:
+        # Half a minute's allowance is 30: one of these is 21.
+        assert site.get("/api/search?q=sprite&start=10000").status == 200
+        assert site.get("/api/search?q=sprite&start=10000").status == 429
+        assert site.get("/api/search?q=sprite").status == 200
+
+
 def test_every_route_is_counted_by_its_name(data: Path) -> None:
     with serving(data) as site:
         site.wait_for("ready")

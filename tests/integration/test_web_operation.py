@@ -4,6 +4,7 @@ import http.client
 import os
 import shutil
 import signal
+import socket
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from artstore.catalog import Catalog
 from artstore.settings import Settings
 from embedder.colour import ColourEmbedder
 from search.web.refusing import MOST_UPLOADS, MOST_UPLOADS_OF_ONE
+from search.web.serve import KEEP_ALIVE_S
 from tests import shelf
 from tests.serving import Reply, Served, serving
 
@@ -65,7 +67,9 @@ def test_it_begins_before_there_is_anything_and_keeps_up(tmp_path: Path) -> None
 
         shelf.catalog_folder(shelf.save_sprites(tmp_path / "art", 12), settings)
         until(site, "/api/search?q=sprite")
-        assert site.wait_for("not indexed")["command"].startswith("python -m embedder")
+        command = site.wait_for("not indexed")["command"]
+        assert command.startswith("python -m embedder")
+        assert command.endswith("--data-dir FOLDER")
         refused = site.get("/api/search?like=1")
         assert (refused.status, "python -m embedder" in refused.message) == (503, True)
         assert site.get("/thumb/1.webp").status == 200
@@ -119,6 +123,30 @@ def test_what_is_not_ready_is_told_and_the_rest_goes_on(data: Path) -> None:
         assert (refused.status, "of another network" in refused.message) == (503, True)
 
 
+def test_what_fails_on_the_way_is_got_over(data: Path) -> None:
+    features = data / "features"
+    features.rename(data / "away")
+    features.write_text("not a folder")
+    with serving(data) as site:
+        assert site.get("/api/search?q=sprite").json()["hits"]
+        time.sleep(1)
+        assert not site.get("/api/status").json()["looks"]
+        features.unlink()
+        (data / "away").rename(features)
+        state = site.wait_for("ready")
+        assert (state["message"], state["uploads"]) == ("", True)
+        site.said[:] = [line for line in site.said if "Traceback" not in line]
+
+
+def test_a_connection_that_says_nothing_is_ended(data: Path) -> None:
+    with serving(data) as site:
+        parts = urlsplit(site.base)
+        with socket.create_connection(
+            (parts.hostname or "", parts.port or 0), timeout=KEEP_ALIVE_S + 20
+        ) as silent:
+            assert silent.recv(1) == b""
+
+
 def test_a_prefix_of_a_reverse_proxy_is_in_every_link(data: Path) -> None:
     with serving(data, "--root-path", "/art/") as site:
         assert site.base.endswith("/art")
@@ -130,6 +158,8 @@ def test_a_prefix_of_a_reverse_proxy_is_in_every_link(data: Path) -> None:
         bare = Served(site.process, site.base.removesuffix("/art"), site.said)
         for link in links:
             assert bare.get(link).status == bare.get(link.removeprefix("/art")).status == 200
+        led = bare.get("/art", Host="evil.example")
+        assert (led.status, led.headers["location"]) == (307, "/art/")
 
 
 def test_who_asks_too_much_is_asked_to_wait(data: Path) -> None:
@@ -302,5 +332,6 @@ def test_an_address_that_cannot_be_had_is_told(data: Path) -> None:
         assert (told.returncode, "choose another --host or --port" in told.stderr) == (1, True)
     for words in (["--port", "70000"], ["--workers", "0"], ["--root-path", "a?b"]):
         assert shelf.search(data, "serve", *words).returncode == 2
-    told = shelf.search(data, "serve", "--port", "0", OGA_TRUSTED_PROXIES="nobody")
-    assert (told.returncode, "OGA_TRUSTED_PROXIES" in told.stderr) == (2, True)
+    for workers in ("1", "2"):
+        told = shelf.search(data, "serve", "--port", "0", "--workers", workers, OGA_TRUSTED_PROXIES="nobody")
+        assert (told.returncode, "OGA_TRUSTED_PROXIES" in told.stderr) == (2, True)
