@@ -144,13 +144,17 @@ class Desk:
 
         return await self._ask(found)
 
-    async def group(self, image_id: int) -> tuple[Hit, ...]:
-        """Return picture *image_id*, and after it what is one with it. Raises :class:`~search.web.errors.NotHere`."""
+    async def group(self, image_id: int, question: Question) -> tuple[Hit, ...]:
+        """Return picture *image_id*, and after it what is one with it and has the words and fits the filters of *question*.
+
+        Raises :class:`~search.web.errors.NotHere`.
+        """
+        only = replace(question.only, words=question.words) if question.words else question.only
 
         def found(engine: Engine) -> tuple[Hit, ...]:
             if image_id not in engine.stored([image_id]):
                 raise _no_picture(image_id)
-            return tuple(engine.group(image_id))
+            return tuple(engine.group(image_id, only=only))
 
         return await self._ask(found)
 

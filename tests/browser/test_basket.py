@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visitor
+from tests.serving import Served
 
 pytestmark = pytest.mark.browser
 
@@ -95,6 +96,14 @@ def test_a_basket_that_somebody_sent_can_be_kept(visitor: Visitor) -> None:
     expect(page.locator("main")).to_contain_text("1 picture is not here any more: 999999")
     page.get_by_role("button", name="Keep them all").click()
     expect(page.locator(".hit input:checked")).to_have_count(2)
+
+
+def test_a_file_of_credits_leaves_nobody_out_in_silence(served: Served) -> None:
+    assert served.get("/credits?id=1&format=text").status == 200
+    for address in ("/credits?id=1&id=999999&format=text", "/credits?format=json"):
+        told = served.get(address)
+        assert told.status == 400, address
+    assert "There is no picture 999999" in served.get("/credits?id=1&id=999999&format=text").body.decode()
 
 
 def test_without_scripts_ticks_are_a_form(visitor: Visitor) -> None:
