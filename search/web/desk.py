@@ -37,8 +37,8 @@ MARK_LETTERS = 12
 UNLIKE_WEIGHT = 0.5
 """How much "not like this" counts, unless said otherwise: as much as the rest, it leads nowhere in particular."""
 
-MOST_REGIONS = 8
-"""Questions with a region that wait for their turn."""
+MOST_REGIONS = 16
+"""Questions with a region, or a picture from outside, that wait for their turn."""
 
 LOOK_UPS_AT_ONCE = 2
 """Short questions that must not wait behind long ones: where a picture lies."""
@@ -80,7 +80,8 @@ class Desk:
 
     async def __aenter__(self) -> Self:
         self._fetcher = self._make_fetcher(self.settings) if self._make_fetcher else None
-        await asyncio.to_thread(self._uploads.sweep)
+        for cache in (self._uploads.cache, self._drawer.cache):
+            await asyncio.to_thread(cache.sweep)
         self._warming.start()
         return self
 
@@ -105,7 +106,9 @@ class Desk:
         """Return the part of the answer that *question* asks for; without *facets*, nothing is counted."""
         began_s = time.perf_counter()
         parts = self._parts(question)
-        ask = self._ask_region if any(part.box for part in parts) else self._ask
+        # These go through the network, and decode: one at a time, so that others have their turn.
+        dear = any(one.token or one.box for one in (*question.like, *question.unlike))
+        ask = self._ask_region if dear else self._ask
         hits, counted, marks = await ask(lambda engine: self._answered(engine, question, parts, facets))
         shown = hits[question.start : question.start + question.count]
         following = question.start + question.count
