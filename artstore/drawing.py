@@ -93,7 +93,9 @@ def _draw(drawing: Drawing, settings: Settings) -> Drawn:
     }[drawing.purpose]
     frames, durations = _frames(source, max_px, within_px)
     shown = frames if asked else [_fitted(frame, drawing.purpose) for frame in frames]
-    _save(shown, durations, Path(drawing.target), kept=shown[0].size == frames[0].size)
+    # What is kept for some days is written fast; what is sent often is packed well.
+    level = 1 if asked else 6
+    _save(shown, durations, Path(drawing.target), kept=shown[0].size == frames[0].size, level=level)
     return Drawn(shown[0].width, shown[0].height, len(shown))
 
 
@@ -138,8 +140,8 @@ def _fitted(frame: Image.Image, purpose: Purpose) -> Image.Image:
     return frame.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def _save(frames: list[Image.Image], durations: list[int], target: Path, *, kept: bool) -> None:
-    """Write *frames* to *target*; *kept* says that they are as large as they were."""
+def _save(frames: list[Image.Image], durations: list[int], target: Path, *, kept: bool, level: int) -> None:
+    """Write *frames* to *target*; *kept* says that they are as large as they were, *level* how hard a PNG is packed."""
     options: dict[str, Any] = {}
     if len(frames) > 1:
         options = {
@@ -152,7 +154,7 @@ def _save(frames: list[Image.Image], durations: list[int], target: Path, *, kept
         # Without loss where pixels are kept: each of them is seen, enlarged. Slower methods gain a few per cent.
         options |= {"format": "WEBP", "lossless": kept, "quality": 60 if kept else 82, "method": 2}
     else:
-        options |= {"format": "PNG"}
+        options |= {"format": "PNG", "compress_level": level}
     out = BytesIO()
     frames[0].save(out, **options)
     with replacing(target) as file:

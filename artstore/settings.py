@@ -92,11 +92,16 @@ class Settings:
     max_upload_bytes: int = _setting(
         16 * MIB, "Larger pictures are not taken to ask with, uploaded or fetched from a URL."
     )
-    max_upload_px: int = _setting(25_000_000, "Nor are those of more pixels, all frames together.")
+    max_upload_px: int = _setting(
+        25_000_000, "Nor are those of more pixels; frames that go beyond that together are left out."
+    )
     max_uploads_bytes: int = _setting(
         1024 * MIB, "Pictures that were asked with are kept up to so many bytes, the latest longest."
     )
     keep_uploads_days: float = _setting(7.0, "And so many days, in which links to their answers work.")
+    max_thumbs_bytes: int = _setting(
+        16_384 * MIB, "Pictures drawn for browsers are kept up to so many bytes, the latest longest."
+    )
     max_fetch_s: float = _setting(15.0, "Seconds that fetching a picture from a URL may take.")
     questions_at_once: int = _setting(
         2, "Questions that one process of the web page answers beside each other."

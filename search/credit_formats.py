@@ -53,7 +53,8 @@ def _csv(credits_: Credits, out: TextIO) -> None:
     rows.writerow(CSV_COLUMNS)
     for work in credits_.works:
         rows.writerow(
-            [
+            _inert(cell)
+            for cell in [
                 work.title,
                 work.authors,
                 work.author_url or "",
@@ -64,6 +65,11 @@ def _csv(credits_: Credits, out: TextIO) -> None:
                 " ".join(map(str, work.image_ids)),
             ]
         )
+
+
+def _inert(cell: str) -> str:
+    """Return *cell* as a text that no spreadsheet takes for a formula: titles and names are anybody's."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def _json(credits_: Credits, out: TextIO) -> None:

@@ -207,16 +207,18 @@ class Engine:
         """Return where the bytes of pictures lie, by image id; those that do not exist are left out."""
         return stored_pictures(self._catalog, [one for one in image_ids if one.bit_length() < 64])
 
-    def group(self, image_id: int) -> Hits:
+    def group(self, image_id: int, *, only: Filter | None = None) -> Hits:
         """Return picture *image_id*, and after it the copies, recolours and frames that are one with it.
 
-        Raises :class:`~artstore.errors.UsageError` if there is no such picture.
+        Of these only those that *only* lets through. Raises :class:`~artstore.errors.UsageError` if there is no such picture.
         """
         self._known([image_id])
         group_id = self._groups.of([image_id]).get(image_id)
         members = [] if group_id is None else self._groups.members([group_id])[group_id]
-        others = [member for member in members if member != image_id]
-        return Hits(map(Hit.of, self._records([image_id, *others])))
+        allowed = self._allowed(only)
+        fitting = members if allowed is None else np.array(members)[np.isin(members, allowed)].tolist()
+        others = [member for member in fitting if member != image_id]
+        return Hits(map(Hit.of, self._records([image_id, *others], only)))
 
     def whose(self, source: str | Path) -> Provenance:
         """Return the works that the picture at *source* probably comes from, and how sure that is.

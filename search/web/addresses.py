@@ -7,7 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -19,6 +19,14 @@ Lookup = Callable[[str, int], Awaitable[list[str]]]
 """From a host's name and a port to its addresses as texts."""
 
 LOOK_UPS_AT_ONCE = 4
+
+_NOT_PUBLIC = (
+    # The machine under a virtual one, of Azure; relays that are no more; addresses for documents.
+    ip_network("168.63.129.16/32"),
+    ip_network("192.88.99.0/24"),
+    ip_network("3fff::/20"),
+)
+"""What Python's tables take for public, or did when it was made."""
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 """Behind its last 32 bits there is an IPv4 address (RFC 6052)."""
@@ -35,6 +43,8 @@ def is_public(address: Address) -> bool:
             return all(map(is_public, inner))
         if address.is_site_local or address.scope_id:
             return False
+    if any(address in network for network in _NOT_PUBLIC):
+        return False
     return address.is_global and not (
         address.is_private
         or address.is_multicast

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -10,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.errors import UsageError
-from search.credit_formats import write_credits
+from search.web.crediting import FILES, credit_text
 from search.web.described import ALWAYS, CREDITS, GONE, MISSING, QUESTION, UPLOAD, UPLOADS
 from search.web.desk import MOST_IDS, Desk
 from search.web.questions import Example, Question
@@ -29,8 +28,6 @@ from search.web.shapes import (
 )
 
 ImageId = Annotated[int, Path(ge=1, lt=1 << 63, description="of a picture, as an answer has it")]
-
-_FORMATS = {"text": "text/plain", "markdown": "text/markdown", "csv": "text/csv", "json": "application/json"}
 
 
 def router(desk: Desk) -> APIRouter:
@@ -58,10 +55,10 @@ def router(desk: Desk) -> APIRouter:
         """Return one picture, its work, its series, and what is one with it."""
         return _shapes(request).picture(await desk.picture(image_id))
 
-    @routes.get("/group/{image_id}", responses=MISSING)
+    @routes.get("/group/{image_id}", responses=MISSING, openapi_extra=QUESTION)
     async def group(request: Request, image_id: ImageId) -> GroupShape:
-        """Return a picture, and the copies, recolours and frames that are one with it."""
-        hits = await desk.group(image_id)
+        """Return a picture, and the copies, recolours and frames that are one with it and that words and filters let through."""
+        hits = await desk.group(image_id, Question.parse(request.query_params))
         marks = await desk.marks([hit.image_id for hit in hits])
         return GroupShape(hits=_shapes(request).hits(hits, marks))
 
@@ -96,9 +93,7 @@ def _add_credits_and_status(routes: APIRouter, desk: Desk) -> None:
         found = await desk.credits(image_ids)
         if kind == "json":
             return credits_shape(found)
-        out = io.StringIO()
-        write_credits(found, out, kind)
-        return Response(out.getvalue(), media_type=_FORMATS[kind])
+        return Response(credit_text(found, kind), media_type=FILES[kind][1])
 
     @routes.get("/status")
     async def status() -> StateShape:

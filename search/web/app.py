@@ -51,15 +51,16 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with desk:
+        async with desk, meters.looking_at(desk):
             yield
-        meters.close()
 
     app = FastAPI(
         title="OGA Search",
         version="1",
         description=ABOUT,
         root_path=root_path,
+        # They would lead to where the request says that we are.
+        redirect_slashes=False,
         lifespan=lifespan,
         # They load scripts from elsewhere.
         docs_url=None,
@@ -68,9 +69,10 @@ def create_app(
     app.state.desk = desk
     add_handlers(app)
     app.include_router(api.router(desk))
-    app.include_router(files.router(desk))
+    app.include_router(files.router(desk, clients.name))
     _add_operation(app, desk, meters)
     app.include_router(pages.router(desk))
+    meters.name_routes(app.routes)
     # The last one is asked first.
     allowance = Allowance(settings.questions_per_minute)
     app.add_middleware(BoundedBody, max_bytes=settings.max_upload_bytes + FORM_BYTES)
@@ -116,4 +118,4 @@ class HeadAsGet:
         try:
             await self._app(asked, receive, send_head)
         finally:
-            scope["route"] = asked.get("route")
+            scope["endpoint"] = asked.get("endpoint")

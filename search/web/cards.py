@@ -11,7 +11,7 @@ from artstore.combining import is_share_alike
 from artstore.models import Licence
 from search.hits import Hit
 from search.web.links import Links, safe_address
-from search.web.questions import MOST_PICTURES, Example, Question
+from search.web.questions import COUNT, MOST_PICTURES, Example, Question
 from search.web.views import Art, Badge, Card
 
 BOX_PX = (144, 144)
@@ -107,6 +107,7 @@ class Cards:
     def __init__(self, links: Links, question: Question) -> None:
         self.links = links
         examples = (*question.like, *question.unlike)
+        self._fitting = question.query(like=(), unlike=(), expand=False, start=0, count=COUNT)
         self._asked = {example.image_id for example in examples if example.box is None}
         # Filters that are not about one work stay.
         self._like = self._ways(
@@ -141,7 +142,7 @@ class Cards:
             more=hit.more,
             more_label=f"{hit.more:,} more",
             picture=self.links.picture(hit.image_id),
-            group=self.links.group(hit.image_id),
+            group=self.links.group(hit.image_id, self._fitting),
             like=self._like(hit.image_id),
             also=self._also(hit.image_id) if self._also and hit.image_id not in self._asked else None,
             unlike=self._unlike(hit.image_id) if self._unlike and hit.image_id not in self._asked else None,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import replace
 from types import TracebackType
 from typing import Self, TypeVar
 
+from artstore.errors import NotReady, UsageError
 from artstore.facts import StoredPicture
 from artstore.settings import Settings
 from search.credits import Credits
@@ -21,8 +20,8 @@ from search.hits import Hit, Hits
 from search.mixing import Part
 from search.provenance import Provenance
 from search.web.answers import Answer, Picture, Stage, State, Upload
-from search.web.drawer import Drawer, File
-from search.web.errors import NotHere, Overloaded, WarmingUp, WebError
+from search.web.drawer import ASKED, Drawer, File
+from search.web.errors import NotHere, Overloaded, WarmingUp, WebError, without_paths
 from search.web.fetching import Fetcher
 from search.web.questions import MOST_START, Example, Question
 from search.web.uploads import Uploads
@@ -37,6 +36,9 @@ MARK_LETTERS = 12
 
 UNLIKE_WEIGHT = 0.5
 """How much "not like this" counts, unless said otherwise: as much as the rest, it leads nowhere in particular."""
+
+MOST_REGIONS = 16
+"""Questions with a region, or a picture from outside, that wait for their turn."""
 
 LOOK_UPS_AT_ONCE = 2
 """Short questions that must not wait behind long ones: where a picture lies."""
@@ -65,16 +67,21 @@ class Desk:
         self._pool = ThreadPoolExecutor(settings.questions_at_once, "question")
         self._look_ups = ThreadPoolExecutor(LOOK_UPS_AT_ONCE, "look-up")
         self._most_asked = settings.questions_at_once + settings.max_waiting_questions
-        self._decoding = threading.Lock()
+        self._regions = ThreadPoolExecutor(1, "region")
+        self._regions_asked = 0
         self._make_fetcher = fetcher
         self._fetcher: Fetcher | None = None
         self._drawer = Drawer(settings)
-        self._uploads = Uploads(settings, self._drawer)
+        # What strangers bring must not stand in the way of what is here.
+        self._upload_drawer = Drawer(settings, ASKED)
+        self._uploads = Uploads(settings, self._upload_drawer)
         self.asked = 0
         """Questions that are being answered, or wait for it."""
 
     async def __aenter__(self) -> Self:
         self._fetcher = self._make_fetcher(self.settings) if self._make_fetcher else None
+        for cache in (self._uploads.cache, self._drawer.cache):
+            await asyncio.to_thread(cache.sweep)
         self._warming.start()
         return self
 
@@ -85,7 +92,8 @@ class Desk:
         if self._fetcher:
             await self._fetcher.close()
         await self._drawer.close()
-        for pool in (self._pool, self._look_ups):
+        await self._upload_drawer.close()
+        for pool in (self._pool, self._look_ups, self._regions):
             await asyncio.to_thread(pool.shutdown, cancel_futures=True)
         await asyncio.to_thread(self._warming.stop)
 
@@ -98,7 +106,10 @@ class Desk:
         """Return the part of the answer that *question* asks for; without *facets*, nothing is counted."""
         began_s = time.perf_counter()
         parts = self._parts(question)
-        hits, counted, marks = await self._ask(lambda engine: self._answered(engine, question, parts, facets))
+        # These go through the network, and decode: one at a time, so that others have their turn.
+        dear = any(one.token or one.box for one in (*question.like, *question.unlike))
+        ask = self._ask_region if dear else self._ask
+        hits, counted, marks = await ask(lambda engine: self._answered(engine, question, parts, facets))
         shown = hits[question.start : question.start + question.count]
         following = question.start + question.count
         return Answer(
@@ -136,13 +147,17 @@ class Desk:
 
         return await self._ask(found)
 
-    async def group(self, image_id: int) -> tuple[Hit, ...]:
-        """Return picture *image_id*, and after it what is one with it. Raises :class:`~search.web.errors.NotHere`."""
+    async def group(self, image_id: int, question: Question) -> tuple[Hit, ...]:
+        """Return picture *image_id*, and after it what is one with it and has the words and fits the filters of *question*.
+
+        Raises :class:`~search.web.errors.NotHere`.
+        """
+        only = replace(question.only, words=question.words) if question.words else question.only
 
         def found(engine: Engine) -> tuple[Hit, ...]:
             if image_id not in engine.stored([image_id]):
                 raise _no_picture(image_id)
-            return tuple(engine.group(image_id))
+            return tuple(engine.group(image_id, only=only))
 
         return await self._ask(found)
 
@@ -179,13 +194,16 @@ class Desk:
         """Return the file of the uploaded picture *token*, a PNG."""
         return File(self._uploads.path(token), "image/png", token)
 
-    async def thumb(self, image_id: int, suffix: str) -> File:
-        """Return picture *image_id* small, as ``webp`` or ``png``. Raises :class:`~search.web.errors.NotHere`."""
-        return await self._drawer.thumb(await self._stored(image_id), suffix)
+    async def thumb(self, image_id: int, suffix: str, client: str) -> File:
+        """Return picture *image_id* small, as ``webp`` or ``png``. Raises :class:`~search.web.errors.NotHere`.
 
-    async def shown(self, image_id: int) -> File:
-        """Return picture *image_id* as browsers can show it. Raises :class:`~search.web.errors.NotHere`."""
-        return await self._drawer.shown(await self._stored(image_id))
+        *client* is who asks: of one, so many pictures wait to be drawn and no more.
+        """
+        return await self._drawer.thumb(await self._stored(image_id), suffix, client)
+
+    async def shown(self, image_id: int, client: str) -> File:
+        """Return picture *image_id* as browsers can show it; else as :meth:`thumb`."""
+        return await self._drawer.shown(await self._stored(image_id), client)
 
     async def _stored(self, image_id: int) -> StoredPicture:
         found = await self._look_up(lambda engine: engine.stored([image_id]))
@@ -230,9 +248,7 @@ class Desk:
         top = question.start + question.count + 1
         if parts:
             only = replace(question.only, words=question.words) if question.words else question.only
-            # A region of a large sheet is decoded whole: one at a time, for memory's sake.
-            with self._decoding if any(part.box for part in parts) else nullcontext():
-                return engine.mix(parts, top=top, only=only, expand=question.expand)
+            return engine.mix(parts, top=top, only=only, expand=question.expand)
         if question.words:
             return engine.words(question.words, top=top, only=question.only, expand=question.expand)
         order = Order.MIXED if question.empty else Order.NEWEST
@@ -244,12 +260,31 @@ class Desk:
             raise Overloaded
         self.asked += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work, self._engine())
+            return await self._in(self._pool, work)
         finally:
             self.asked -= 1
 
+    async def _ask_region(self, work: Callable[[Engine], T]) -> T:
+        """Do as :meth:`_ask` does, one at a time, beside all others: a sheet is decoded whole for a region of it."""
+        if self._regions_asked >= MOST_REGIONS:
+            raise Overloaded
+        self._regions_asked += 1
+        try:
+            return await self._in(self._regions, work)
+        finally:
+            self._regions_asked -= 1
+
+    async def _in(self, pool: ThreadPoolExecutor, work: Callable[[Engine], T]) -> T:
+        engine = self._engine()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, work, engine)
+        except UsageError as error:
+            raise UsageError(without_paths(str(error), self.settings.data_dir)) from error
+        except NotReady as error:
+            raise NotReady(without_paths(str(error), self.settings.data_dir)) from error
+
     async def _look_up(self, work: Callable[[Engine], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._look_ups, work, self._engine())
+        return await self._in(self._look_ups, work)
 
     def _engine(self) -> Engine:
         engine = self._warming.engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,21 +13,36 @@ from artstore.drawing import Drawing, Drawn, Purpose, draw
 from artstore.errors import PictureError, UnreadableFile
 from artstore.facts import StoredPicture
 from artstore.settings import Settings
+from search.web.caches import Cache
 from search.web.errors import Overloaded, WebError
-
-PROCESSES = 2
 
 MOST_AT_ONCE = 4
 """Pictures that one process gets together."""
 
-ANSWER_S = 30.0
-"""For one picture."""
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much is drawn."""
+
+    processes: int
+    answer_s: float
+    """For one picture."""
+    most_waiting: int
+    """Pictures that wait, or are being drawn."""
+    most_of_one: int
+    """Of those, for one client."""
+    memory_bytes: int | None = None
+    """Of each process; None: as the settings have it."""
+
+
+HERE = Pace(processes=2, answer_s=30.0, most_waiting=256, most_of_one=64)
+"""For pictures that are here; a page has a few dozen."""
+
+ASKED = Pace(processes=1, answer_s=10.0, most_waiting=16, most_of_one=16, memory_bytes=1 << 30)
+"""For pictures that are uploaded, of which few come from one client at once: 25 million pixels take 100 MB a copy."""
 
 SMALL_PX = 1 << 18
 """A picture of more goes alone."""
-
-MOST_WAITING = 256
-"""Pictures that wait to be drawn; a page has a few dozen."""
 
 FAILED_S = 600.0
 """How long a picture that could not be drawn is not tried again."""
@@ -60,26 +75,34 @@ class File:
 class Drawer:
     """Draws what is not drawn yet. Used in one event loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, pace: Pace = HERE) -> None:
         self._settings = settings
+        self._pace = pace
+        self._of_client: Counter[str] = Counter()
+        self.cache = Cache(settings.thumbs_dir.absolute(), settings.max_thumbs_bytes)
+        self._sweeping: asyncio.Task[None] | None = None
         self._aside: Aside[Drawing, Drawn] = Aside(
             draw,
             settings,
-            count=PROCESSES,
+            count=pace.processes,
             most=MOST_AT_ONCE,
-            bounds=Bounds(niceness=5, memory_bytes=settings.max_examine_bytes, answer_s=ANSWER_S),
+            bounds=Bounds(
+                niceness=5,
+                memory_bytes=pace.memory_bytes or settings.max_examine_bytes,
+                answer_s=pace.answer_s,
+            ),
         )
         self._under_way: dict[str, asyncio.Task[Drawn]] = {}
         self._failed: OrderedDict[str, tuple[float, UnreadableFile]] = OrderedDict()
 
-    async def thumb(self, picture: StoredPicture, suffix: str) -> File:
-        """Return *picture* small, as ``webp`` or ``png``. Raises as :meth:`draw` does."""
+    async def thumb(self, picture: StoredPicture, suffix: str, client: str) -> File:
+        """Return *picture* small, as ``webp`` or ``png``, for *client*. Raises as :meth:`draw` does."""
         path = self._place(picture, f".{suffix}")
         if not path.exists():
-            await self._draw_stored(picture, path, Purpose.THUMB)
+            await self._draw_stored(picture, path, Purpose.THUMB, client)
         return File(path, f"image/{suffix}", f"{picture.pixel_hash[:16]}-{suffix}")
 
-    async def shown(self, picture: StoredPicture) -> File:
+    async def shown(self, picture: StoredPicture, client: str) -> File:
         """Return *picture* as large as it is: its own file where browsers show it, else a PNG. Raises as :meth:`draw` does."""
         own = self._settings.data_dir / picture.path
         media_type, beginnings = ORIGINAL.get(picture.format, ("", ()))
@@ -89,22 +112,25 @@ class Drawer:
             return File(own, media_type, f"{picture.pixel_hash[:16]}-own")
         path = self._place(picture, ".full.png")
         if not path.exists():
-            await self._draw_stored(picture, path, Purpose.SHOWN)
+            await self._draw_stored(picture, path, Purpose.SHOWN, client)
         return File(path, "image/png", f"{picture.pixel_hash[:16]}-full")
 
-    async def draw(self, drawing: Drawing, *, alone: bool = False) -> Drawn:
-        """Draw *drawing*, which goes on if nobody waits for it any more.
+    async def draw(self, drawing: Drawing, client: str = "", *, alone: bool = False) -> Drawn:
+        """Draw *drawing* for *client*, which goes on if nobody waits for it any more.
 
         Raises :class:`~artstore.errors.PictureError` if it cannot be read,
         and :class:`~search.web.errors.WebError` if too many wait, or the disk does not take it.
         """
         task = self._under_way.get(drawing.target)
         if task is None:
-            if len(self._under_way) >= MOST_WAITING:
+            if len(self._under_way) >= self._pace.most_waiting:
+                raise Overloaded
+            if self._of_client[client] >= self._pace.most_of_one:
                 raise Overloaded
             task = asyncio.create_task(self._drawn(drawing, alone=alone))
             self._under_way[drawing.target] = task
-            task.add_done_callback(lambda done: self._done(drawing.target, done))
+            self._of_client[client] += 1
+            task.add_done_callback(lambda done: self._done(drawing.target, client, done))
         # Whoever goes away must not end the process over it: others wait for theirs.
         return await asyncio.shield(task)
 
@@ -124,14 +150,16 @@ class Drawer:
         except OSError as error:
             raise WebError(500, f"the picture cannot be drawn here: {error.strerror}") from error
 
-    async def _draw_stored(self, picture: StoredPicture, path: Path, purpose: Purpose) -> None:
+    async def _draw_stored(self, picture: StoredPicture, path: Path, purpose: Purpose, client: str) -> None:
         target = str(path)
         failed_s, error = self._failed.get(target, (float("-inf"), None))
         if error is not None and time.monotonic() - failed_s < FAILED_S:
             raise error
         try:
             alone = picture.width_px * picture.height_px * picture.frames > SMALL_PX
-            await self.draw(Drawing(picture.path, target, purpose), alone=alone)
+            await self.draw(Drawing(picture.path, target, purpose), client, alone=alone)
+            if self.cache.written(path) and (self._sweeping is None or self._sweeping.done()):
+                self._sweeping = asyncio.create_task(asyncio.to_thread(self.cache.sweep))
         except UnreadableFile as unreadable:
             self._failed[target] = (time.monotonic(), unreadable)
             while len(self._failed) > MOST_FAILED:
@@ -141,10 +169,13 @@ class Drawer:
     def _place(self, picture: StoredPicture, ending: str) -> Path:
         """Return where the drawing of equal pixels lies, whoever's they are."""
         name = picture.pixel_hash
-        return self._settings.thumbs_dir.absolute() / name[:2] / f"{name}{ending}"
+        return self.cache.folder / name[:2] / f"{name}{ending}"
 
-    def _done(self, target: str, task: asyncio.Task[Drawn]) -> None:
+    def _done(self, target: str, client: str, task: asyncio.Task[Drawn]) -> None:
         self._under_way.pop(target, None)
+        self._of_client[client] -= 1
+        if not self._of_client[client]:
+            del self._of_client[client]
         if not task.cancelled():
             # Seen, even where nobody waits for it any more.
             task.exception()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from pathlib import Path
 
 from artstore.errors import NotReady, OgaError, UnreadableFile, UsageError
 
@@ -60,6 +61,14 @@ def refusal(error: OgaError) -> WebError:
     if isinstance(error, NotReady):
         return WebError(HTTPStatus.SERVICE_UNAVAILABLE, str(error), retry_after_s=LATER_S)
     return WebError(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+
+
+def without_paths(message: str, data_dir: Path) -> str:
+    """Return *message* without the place of the data folder, which is nobody's business who asks from afar."""
+    # A command keeps its place for it: whoever may run it knows what to put there.
+    folder = str(data_dir.absolute())
+    told = message.replace(f"--data-dir {folder}", "--data-dir FOLDER").replace(f"{folder}/", "")
+    return told.replace(folder, "the data folder")
 
 
 def command_in(message: str) -> str:

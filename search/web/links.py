@@ -39,9 +39,9 @@ class Links:
         """Return the page of picture *image_id*."""
         return self.to(f"/picture/{image_id}")
 
-    def group(self, image_id: int) -> str:
-        """Return where the copies, recolours and frames of picture *image_id* are listed."""
-        return self.to(f"/group/{image_id}")
+    def group(self, image_id: int, query: str = "") -> str:
+        """Return where the copies, recolours and frames of picture *image_id* are listed that fit the question *query*."""
+        return self.to(f"/group/{image_id}", query)
 
     def thumb(self, image_id: int, mark: str = "") -> str:
         """Return the small copy of picture *image_id*; with its *mark* it may be kept for ever."""

@@ -18,10 +18,10 @@ from search.web.answers import Stage
 from search.web.cards import SMALL_BOX_PX, art_of, art_of_hit, number, sentence, stage_art, title_of
 from search.web.choices import Shown
 from search.web.crediting import FILES, credit_text, credits_view, whose_view
-from search.web.desk import Desk
+from search.web.desk import MOST_IDS, Desk
 from search.web.errors import WebError
 from search.web.links import STATIC, Links, version
-from search.web.questions import COUNT, Example, Question
+from search.web.questions import Example, Question
 from search.web.reading import asked_with
 from search.web.showing import (
     FEW,
@@ -38,9 +38,6 @@ from search.web.showing import (
 from search.web.templating import render, warm
 from search.web.views import AboutView, Art, MessageView, View
 
-MOST_IDS = 500
-"""Pictures in a basket."""
-
 FOR_EVER = "public, max-age=31536000, immutable"
 
 NOT_FOR_ROBOTS = ("/search", "/hits", "/group", "/region", "/whose", "/credits", "/basket", "/image", "/api")
@@ -49,19 +46,16 @@ YOURS = "Your picture"
 
 HEADINGS = {
     400: "That cannot be asked",
-    403: "That is not allowed",
     404: "There is nothing here",
     405: "That is not asked in this way",
     408: "That took too long",
     410: "It is not here any more",
     413: "That is too large",
     415: "That is no picture",
-    422: "That is no picture",
+    422: "That gave no picture",
     429: "Slowly, please",
     500: "Something went wrong",
-    502: "That could not be fetched",
     503: "Not just now",
-    504: "That took too long",
 }
 """Status -> the same for people."""
 
@@ -109,7 +103,7 @@ def error_page(
         heading=heading,
         message=sentence(message),
         command=command,
-        retry=_here(request, frame.links) if status in {429, 503, 504} and request.method == "GET" else None,
+        retry=_here(request, frame.links) if status in {429, 503} and request.method == "GET" else None,
     )
     return HTMLResponse(render(view), status)
 
@@ -173,10 +167,11 @@ class Pages:
 
     async def group(self, request: Request) -> Response:
         """Answer with all that is one with a picture."""
-        hits = await self._desk.group(request.path_params["image_id"])
-        start = min(_number(request.query_params, "start", 0), len(hits) - 1)
-        marks = await self._desk.marks([hit.image_id for hit in hits[start : start + COUNT]])
-        return _html(group_view(_frame(request), hits, start, marks))
+        question = Question.parse(request.query_params)
+        hits = await self._desk.group(request.path_params["image_id"], question)
+        shown = hits[question.start : question.start + question.count]
+        marks = await self._desk.marks([hit.image_id for hit in shown])
+        return _html(group_view(_frame(request), question, hits, marks))
 
     async def region(self, request: Request) -> Response:
         """Answer with a page to draw a region on; or, if that is done, with the question it makes."""
@@ -223,8 +218,11 @@ class Pages:
             return await self._credited(request, basket=False)
         if kind not in FILES:
             raise UsageError(f"credits come as {', '.join(FILES)}, not as {kind[:30]!r}")
-        hits = await self._desk.hits(_ids(request))
-        credits_ = await self._desk.credits([hit.image_id for hit in hits])
+        ids = _ids(request)
+        if not ids:
+            raise UsageError("no picture is named whose credits are wanted: id=NUMBER, as often as you like")
+        # A file that leaves some out in silence would be taken for all.
+        credits_ = await self._desk.credits(ids)
         suffix, media_type = FILES[kind]
         return Response(
             credit_text(credits_, kind),

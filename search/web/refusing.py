@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 import math
+import re
+from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from artstore.errors import OgaError
 from search.web.errors import Overloaded, WarmingUp, WebError, command_in, refusal
-from search.web.guard import Allowance
+from search.web.guard import HEADERS, Allowance
 from search.web.pages import error_page
 from search.web.shapes import ErrorDetail, ErrorShape
 
@@ -27,7 +30,7 @@ PROGRAMS = ("/api/", "/thumb/", "/image/", "/upload/", "/healthz", "/metrics", "
 """Where programs ask, or what pages are made of; everything else is asked by people."""
 
 COSTS = dict.fromkeys(
-    "/ /search /hits /picture /group /credits /basket /api/search /api/picture /api/group /api/credits".split(),
+    "/ /search /hits /picture /group /region /credits /basket /api/search /api/picture /api/group /api/credits".split(),
     1,
 )
 """What a question takes out of a client's allowance."""
@@ -35,10 +38,16 @@ COSTS = dict.fromkeys(
 NETWORK_COST = 4
 """More where a picture from outside, or a region, goes through the network."""
 
+DEEP_START = 500
+"""Hits that are passed over for the cost of a question."""
+
 UPLOAD_COST = 8
 
 MOST_UPLOADS = 16
 """That arrive, or are fetched, at once: each is held in memory."""
+
+MOST_UPLOADS_OF_ONE = 4
+"""Of one client."""
 
 _UPLOADS = frozenset({"/ask", "/api/ask"})
 
@@ -59,8 +68,8 @@ def answer_to(request: Request, error: WebError) -> Response:
         shape = ErrorShape(error=ErrorDetail(status=error.status, title=title, message=str(error)))
         answer: Response = JSONResponse(shape.model_dump(), error.status)
     else:
-        # Nobody waits before a page for a command that somebody else has to give.
-        # Of what passes by itself, only this costs nothing to ask for again and again.
+        # Nobody waits before a page for a command that somebody else has to give; and if all came back together, it
+        # would be too much again.
         waiting = isinstance(error, WarmingUp)
         answer = error_page(
             request, error.status, title, str(error), command=command_in(str(error)), waiting=waiting
@@ -88,38 +97,50 @@ class Rationed:
         self._allowance = allowance
         self._name = name
         self._root = root
-        self._uploading = 0
+        self._uploading: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the application does, or that it is too much."""
+        if scope["type"] == "http" and self._root and scope["path"] == self._root:
+            # By our own prefix, never by what the request says that we are.
+            await RedirectResponse(f"{self._root}/")(scope, receive, send)
+            return
         cost = self._cost(scope) if scope["type"] == "http" else 0
-        uploading = cost == UPLOAD_COST
+        uploading = scope["type"] == "http" and scope["method"] == "POST" and cost > 0
         try:
             if cost:
                 self._allowance.take(self._name(scope), cost)
-            if uploading and self._uploading >= MOST_UPLOADS:
+            if uploading and not self._has_room(self._name(scope)):
                 raise Overloaded
         except WebError as error:
             answer = answer_to(Request({**scope, "root_path": self._root}), error)
             await answer(scope, receive, send)
             return
-        self._uploading += uploading
+        name = self._name(scope) if uploading else ""
+        self._uploading[name] += uploading
         try:
             await self._app(scope, receive, send)
         finally:
-            self._uploading -= uploading
+            self._uploading[name] -= uploading
+            if not self._uploading[name]:
+                del self._uploading[name]
+
+    def _has_room(self, name: str) -> bool:
+        return self._uploading.total() < MOST_UPLOADS and self._uploading[name] < MOST_UPLOADS_OF_ONE
 
     def _cost(self, scope: Scope) -> int:
         path = path_of({**scope, "root_path": self._root})
         if path in _UPLOADS:
             return UPLOAD_COST if scope["method"] == "POST" else 0
-        query: bytes = scope["query_string"]
+        query = unquote_to_bytes(scope["query_string"])
         if path in _WHOSE:
             return NETWORK_COST if query else 0
-        # A region or a token is in it; encoded or not.
-        dear = b"like" in query and any(mark in query for mark in (b"~", b"%7E", b"%7e", b"@", b"%40"))
+        dear = b"like" in query and (b"~" in query or b"@" in query)
         name = path if path in COSTS else path.rpartition("/")[0]
-        return COSTS.get(name, 0) * (NETWORK_COST if dear else 1)
+        # What comes before a page is found, too.
+        start = re.search(rb"(?:^|&)start=([0-9]{1,6})", query)
+        deep = 1 + int(start[1]) // DEEP_START if start else 1
+        return COSTS.get(name, 0) * (NETWORK_COST if dear else 1) * deep
 
 
 async def _oga_error(request: Request, error: Exception) -> Response:
@@ -159,6 +180,8 @@ async def _gone_away(request: Request, _: Exception) -> Response:
 
 async def _bug(request: Request, _: Exception) -> Response:
     # The server logs its traceback; whoever asked can do nothing about it.
-    return answer_to(
-        request, WebError(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here; it has been noted")
-    )
+    told = WebError(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here; it has been noted")
+    answer = answer_to(request, told)
+    # This is answered before all that adds them elsewhere.
+    answer.headers.update(HEADERS)
+    return answer

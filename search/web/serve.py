@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 import signal
@@ -13,11 +14,13 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
 from artstore.command import talk
 from artstore.errors import OgaError
 from artstore.settings import Settings, hand_on
+from search.web.guard import Clients
 
 GRACE_S = 20
 """How long answers that are under way are waited for at the end."""
@@ -31,6 +34,15 @@ BACKLOG = 512
 
 SWITCH_S = 0.0005
 """How soon a thread that answers lets the event loop have its turn: the default, 5 ms, for each of them, is what a client waits."""
+
+
+class Impatient(H11Protocol):
+    """HTTP/1.1 that also ends connections which never say anything; uvicorn waits for the first request for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait."""
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(KEEP_ALIVE_S, self.timeout_keep_alive_handler)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,8 @@ def serve(settings: Settings, place: Place, *, embedder: str | None = None) -> i
 
     Raises :class:`~artstore.errors.OgaError` if the address cannot be had.
     """
+    # What the application would refuse is said here: in a process of several, it would be started anew for ever.
+    Clients(settings.trusted_proxies)
     listening = _listen(place)
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -71,6 +85,7 @@ def serve(settings: Settings, place: Place, *, embedder: str | None = None) -> i
             timeout_graceful_shutdown=GRACE_S,
             backlog=BACKLOG,
             ws="none",
+            http=Impatient,
         )
         talk(f"search: http://{shown}:{port}{place.root_path}/ (end it with Ctrl-C)")
         # uvicorn ends as it was told, then tells itself once more by the handlers from before.

@@ -12,7 +12,7 @@ from search.web.answers import Answer, Picture
 from search.web.cards import Cards, art_of_hit, number, title_of
 from search.web.choices import Choices, Shown
 from search.web.links import Links
-from search.web.questions import COUNT, Example, Question
+from search.web.questions import Example, Question
 from search.web.views import (
     Art,
     Field,
@@ -163,19 +163,20 @@ def region_view(frame: Frame, question: Question, part: int, art: Art) -> Region
     )
 
 
-def group_view(frame: Frame, hits: Sequence[Hit], start: int, marks: Mapping[int, str]) -> GroupView:
-    """Return a page, from *start* on, of a picture, the first of *hits*, and of what is one with it."""
+def group_view(frame: Frame, question: Question, hits: Sequence[Hit], marks: Mapping[int, str]) -> GroupView:
+    """Return the page that *question* wants of a picture, the first of *hits*, and of what is one with it."""
+    start, image_id = question.start, hits[0].image_id
     heading = f"{number(len(hits), 'picture')}: copies, recolours and frames of “{title_of(hits[0])}”"
-    here = f"/group/{hits[0].image_id}"
-    before, after = max(0, start - COUNT), start + COUNT
+    before, after = max(0, start - question.count), start + question.count
     return GroupView(
         **frame.fields(heading),
         heading=heading,
-        cards=Cards(frame.links, Question()).of(hits[start:after], marks),
+        whole=frame.links.group(image_id) if question.words or question.only else None,
+        cards=Cards(frame.links, question).of(hits[start:after], marks),
         first=start + 1,
-        back=frame.links.picture(hits[0].image_id),
-        earlier=frame.links.to(here, f"start={before}" if before else "") if start else None,
-        later=frame.links.to(here, f"start={after}") if after < len(hits) else None,
+        back=frame.links.picture(image_id),
+        earlier=frame.links.group(image_id, question.query(start=before)) if start else None,
+        later=frame.links.group(image_id, question.query(start=after)) if after < len(hits) else None,
     )
 
 

@@ -6,8 +6,6 @@ import asyncio
 import hashlib
 import os
 import secrets
-import time
-from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 
@@ -15,16 +13,11 @@ from artstore.drawing import Drawing, Purpose
 from artstore.images import opened
 from artstore.settings import Settings
 from search.web.answers import Upload
+from search.web.caches import Cache
 from search.web.drawer import Drawer
 from search.web.errors import WebError
 
 DAY_S = 24 * 3600.0
-
-SWEEP_S = 60.0
-"""Time between two looks at how much there is."""
-
-HALF_MADE_S = 3600.0
-"""Nothing is under way for so long."""
 
 
 class Uploads:
@@ -34,7 +27,7 @@ class Uploads:
         self._settings = settings
         self._folder = settings.uploads_dir.absolute()
         self._drawer = drawer
-        self._swept_s = float("-inf")
+        self.cache = Cache(self._folder, settings.max_uploads_bytes, settings.keep_uploads_days * DAY_S)
 
     async def keep(self, content: bytes) -> Upload:
         """Keep the picture that *content* is.
@@ -57,7 +50,7 @@ class Uploads:
     def path(self, token: str) -> Path:
         """Return where the picture of *token* lies. Raises :class:`~search.web.errors.WebError` if it is no more."""
         path = self._place(token)
-        if not path.exists():
+        if not self.cache.has(path):
             raise WebError(
                 HTTPStatus.GONE,
                 f"pictures that were asked with are kept for {self._settings.keep_uploads_days:g} days, "
@@ -78,27 +71,9 @@ class Uploads:
         made.replace(place)
         # The same picture given again lives longer.
         os.utime(place)
-        if time.monotonic() - self._swept_s > SWEEP_S:
-            self._swept_s = time.monotonic()
-            self._sweep()
+        if self.cache.written(place):
+            self.cache.sweep()
         return token
-
-    def _sweep(self) -> None:
-        """Remove what is too old, what is too much, and what a process was writing when it was killed."""
-        now = time.time()
-        for path in self._folder.glob(".*"):
-            with suppress(FileNotFoundError):
-                if now - path.stat().st_mtime > HALF_MADE_S:
-                    path.unlink()
-        found = []
-        for path in self._folder.glob("*/*.png"):
-            with suppress(FileNotFoundError):
-                found.append((path.stat().st_mtime, path.stat().st_size, path))
-        left_bytes = self._settings.max_uploads_bytes
-        for modified_s, size_bytes, path in sorted(found, reverse=True):
-            left_bytes -= size_bytes
-            if left_bytes < 0 or now - modified_s > self._settings.keep_uploads_days * DAY_S:
-                path.unlink(missing_ok=True)
 
     def _place(self, token: str) -> Path:
         return self._folder / token[:2] / f"{token}.png"

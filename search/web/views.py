@@ -316,6 +316,8 @@ class GroupView(View):
 
     template: ClassVar[str] = "group.html"
     heading: str
+    whole: str | None
+    """Where all of them are, if words or filters let only some through."""
     cards: tuple[Card, ...]
     first: int
     """The number of the first of these, from 1."""

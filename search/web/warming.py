@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from PIL import Image
 
@@ -15,7 +17,7 @@ from artstore.errors import NotReady, OgaError
 from artstore.settings import Settings
 from search.engine import Engine
 from search.web.answers import Stage, State
-from search.web.errors import command_in
+from search.web.errors import command_in, without_paths
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,8 @@ COUNT_SHARE = 0.03
 
 RETRY_S = 60.0
 """How soon a network that could not be loaded is tried again."""
+
+FAILED = "something went wrong while this was got ready; it is tried again"
 
 STARTING = State(
     Stage.WARMING_UP, "the catalog is being opened", "", looks=False, uploads=False, embedder=None
@@ -63,13 +67,25 @@ class Warming:
             engine.close()
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._step()
-            except OgaError as error:
-                logger.warning("%s", error)
-                self.state = replace(self.state, message=str(error), command=command_in(str(error)))
-            self._stopped.wait(POLL_S)
+        # A step that fails must not end the thread, whatever it was: later it may succeed.
+        with ThreadPoolExecutor(1, "warming step") as steps:
+            while not self._stopped.is_set():
+                failed = steps.submit(self._step).exception()
+                if isinstance(failed, OgaError):
+                    self._note(failed)
+                elif failed:
+                    logger.error("getting ready failed, and is tried again", exc_info=failed)
+                    self.state = replace(self.state, message=FAILED)
+                elif self.state.message == FAILED:
+                    self.state = replace(self.state, message="")
+                self._stopped.wait(POLL_S)
+
+    def _note(self, error: OgaError, **changes: Any) -> None:
+        """Tell *error* in the state, beside *changes* of it, and once, with all it says, in the log."""
+        told = without_paths(str(error), self._settings.data_dir)
+        if told != self.state.message:
+            logger.warning("%s", error)
+        self.state = replace(self.state, message=told, command=command_in(told), **changes)
 
     def _step(self) -> None:
         """Do what is not done yet."""
@@ -87,9 +103,7 @@ class Warming:
         try:
             self.engine = Engine(self._settings, embedder=self._wanted)
         except NotReady as error:
-            self.state = replace(
-                STARTING, name=Stage.EMPTY, message=str(error), command=command_in(str(error))
-            )
+            self._note(error, name=Stage.EMPTY)
             return False
         self.state = replace(STARTING, message="the index is being loaded")
         self._count(self.engine)
@@ -115,8 +129,11 @@ class Warming:
         except NotReady as error:
             engine.close()
             name = Stage.UNINDEXED if self.state.pictures else Stage.EMPTY
-            self.state = replace(self.state, name=name, message=str(error), command=command_in(str(error)))
+            self._note(error, name=name)
             return
+        except BaseException:
+            engine.close()
+            raise
         if self.engine:
             # Somebody may be asking it.
             self._left.append(self.engine)
@@ -139,9 +156,6 @@ class Warming:
             try:
                 self.engine.image(path, top=1)
             except OgaError as error:
-                logger.warning("pictures from outside cannot be asked with: %s", error)
-                self.state = replace(
-                    self.state, name=Stage.READY, message=str(error), command=command_in(str(error))
-                )
+                self._note(error, name=Stage.READY)
                 return
         self.state = replace(self.state, name=Stage.READY, message="", command="", uploads=True)

@@ -149,7 +149,7 @@ def test_what_is_no_picture_is_refused_on_a_page(visitor: Visitor, tmp_path: Pat
     page = visitor.open()
     page.get_by_label("A file").set_input_files(path)
     page.get_by_role("button", name="Whose is this?").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("That is no picture")
+    expect(page.get_by_role("heading", level=1)).to_have_text("That gave no picture")
 
 
 def test_nothing_at_all_is_asked_for(visitor: Visitor) -> None:

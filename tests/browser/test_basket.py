@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visitor
+from tests.serving import Served
 
 pytestmark = pytest.mark.browser
 
@@ -78,7 +79,9 @@ def test_what_is_unticked_leaves_the_basket_and_its_address(visitor: Visitor) ->
         box.check()
     basket(page)
     expect(page.locator(".hit")).to_have_count(2)
-    page.locator(".hit input").first.uncheck()
+    # With `uncheck`, Playwright tries again on the next one once this one is gone.
+    expect(page.locator(".hit input").first).to_be_checked()
+    page.locator(".hit input").first.click()
     expect(page.locator(".hit")).to_have_count(1)
     expect(page).to_have_url(re.compile(r"/basket\?id=\d+$"))
     page.get_by_role("button", name="Empty the basket").click()
@@ -93,6 +96,14 @@ def test_a_basket_that_somebody_sent_can_be_kept(visitor: Visitor) -> None:
     expect(page.locator("main")).to_contain_text("1 picture is not here any more: 999999")
     page.get_by_role("button", name="Keep them all").click()
     expect(page.locator(".hit input:checked")).to_have_count(2)
+
+
+def test_a_file_of_credits_leaves_nobody_out_in_silence(served: Served) -> None:
+    assert served.get("/credits?id=1&format=text").status == 200
+    for address in ("/credits?id=1&id=999999&format=text", "/credits?format=json"):
+        told = served.get(address)
+        assert told.status == 400, address
+    assert "There is no picture 999999" in served.get("/credits?id=1&id=999999&format=text").body.decode()
 
 
 def test_without_scripts_ticks_are_a_form(visitor: Visitor) -> None:

@@ -66,6 +66,20 @@ def test_copies_and_frames_are_one_hit_and_unfold(visitor: Visitor) -> None:
     assert page.locator(".hit").count() > before
 
 
+def test_what_unfolds_is_what_the_filters_let_through(visitor: Visitor) -> None:
+    page = visitor.open("/search?q=swords&max=16")
+    pile = page.locator(".hit.pile").first
+    more = pile.locator("[data-more]")
+    count = int(re.search(r"(\d+) more", more.inner_text())[1])  # type: ignore[index]
+    more.click()
+    expect(page.locator(".hit.of")).to_have_count(count)
+    assert set(page.locator(".hit .facts").all_inner_texts()) == {"16 × 16"}
+    page.goto(visitor.watch.base + (more.get_attribute("href") or ""))
+    expect(page.locator(".hit")).to_have_count(1 + count)
+    page.get_by_role("link", name="Show all").click()
+    assert page.locator(".hit").count() > 1 + count
+
+
 def test_of_many_frames_some_unfold_and_all_have_a_page(visitor: Visitor) -> None:
     page = visitor.open("/search?work=folder:Walk")
     expect(page.locator(".hit")).to_have_count(1)

@@ -4,6 +4,7 @@ import http.client
 import os
 import shutil
 import signal
+import socket
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,8 @@ from PIL import Image
 from artstore.catalog import Catalog
 from artstore.settings import Settings
 from embedder.colour import ColourEmbedder
-from search.web.refusing import MOST_UPLOADS
+from search.web.refusing import MOST_UPLOADS, MOST_UPLOADS_OF_ONE
+from search.web.serve import KEEP_ALIVE_S
 from tests import shelf
 from tests.serving import Reply, Served, serving
 
@@ -65,7 +67,9 @@ def test_it_begins_before_there_is_anything_and_keeps_up(tmp_path: Path) -> None
 
         shelf.catalog_folder(shelf.save_sprites(tmp_path / "art", 12), settings)
         until(site, "/api/search?q=sprite")
-        assert site.wait_for("not indexed")["command"].startswith("python -m embedder")
+        state = site.wait_for("not indexed")
+        assert state["command"].startswith("python -m embedder")
+        assert str(tmp_path) not in state["message"] + state["command"]
         refused = site.get("/api/search?like=1")
         assert (refused.status, "python -m embedder" in refused.message) == (503, True)
         assert site.get("/thumb/1.webp").status == 200
@@ -119,6 +123,30 @@ def test_what_is_not_ready_is_told_and_the_rest_goes_on(data: Path) -> None:
         assert (refused.status, "of another network" in refused.message) == (503, True)
 
 
+def test_what_fails_on_the_way_is_got_over(data: Path) -> None:
+    features = data / "features"
+    features.rename(data / "away")
+    features.write_text("not a folder")
+    with serving(data) as site:
+        assert site.get("/api/search?q=sprite").json()["hits"]
+        time.sleep(1)
+        assert not site.get("/api/status").json()["looks"]
+        features.unlink()
+        (data / "away").rename(features)
+        state = site.wait_for("ready")
+        assert (state["message"], state["uploads"]) == ("", True)
+        site.said[:] = [line for line in site.said if "Traceback" not in line]
+
+
+def test_a_connection_that_says_nothing_is_ended(data: Path) -> None:
+    with serving(data) as site:
+        parts = urlsplit(site.base)
+        with socket.create_connection(
+            (parts.hostname or "", parts.port or 0), timeout=KEEP_ALIVE_S + 20
+        ) as silent:
+            assert silent.recv(1) == b""
+
+
 def test_a_prefix_of_a_reverse_proxy_is_in_every_link(data: Path) -> None:
     with serving(data, "--root-path", "/art/") as site:
         assert site.base.endswith("/art")
@@ -130,6 +158,8 @@ def test_a_prefix_of_a_reverse_proxy_is_in_every_link(data: Path) -> None:
         bare = Served(site.process, site.base.removesuffix("/art"), site.said)
         for link in links:
             assert bare.get(link).status == bare.get(link.removeprefix("/art")).status == 200
+        led = bare.get("/art", Host="evil.example")
+        assert (led.status, led.headers["location"]) == (307, "/art/")
 
 
 def test_who_asks_too_much_is_asked_to_wait(data: Path) -> None:
@@ -167,22 +197,36 @@ def test_too_many_at_once_are_asked_to_come_back(data: Path) -> None:
         assert site.get("/api/search?like=1").status == 200
 
 
-def test_few_uploads_are_let_in_at_once(data: Path) -> None:
-    with serving(data) as site, ExitStack() as stack:
+def test_few_uploads_are_let_in_at_once_and_fewer_of_one_client(data: Path) -> None:
+    with serving(data, OGA_TRUSTED_PROXIES="127.0.0.1") as site, ExitStack() as stack:
         parts = urlsplit(site.base)
-        for _ in range(MOST_UPLOADS):
+
+        def begin(client: str) -> None:
+            """Begin an upload that does not go on."""
             connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
             stack.callback(connection.close)
             connection.putrequest("POST", "/api/ask")
             connection.putheader("Content-Type", "image/png")
             connection.putheader("Content-Length", "1000")
+            connection.putheader("X-Forwarded-For", client)
             connection.endheaders()
+
+        def status_for(client: str) -> int:
+            headers = {"content-type": "image/png", "X-Forwarded-For": client}
+            return site.ask("POST", "/api/ask", b"x", headers).status
+
+        for _ in range(MOST_UPLOADS_OF_ONE):
+            begin("1.1.1.1")
         time.sleep(0.5)
-        assert site.ask("POST", "/api/ask", b"x", {"content-type": "image/png"}).status == 503
+        assert (status_for("1.1.1.1"), status_for("1.1.1.2")) == (503, 422)
+        for number in range(MOST_UPLOADS_OF_ONE, MOST_UPLOADS):
+            begin(f"1.1.2.{number}")
+        time.sleep(0.5)
+        assert status_for("1.1.1.2") == 503
         assert site.get("/api/search?q=sprite").status == 200
         stack.close()
         time.sleep(0.5)
-        assert site.ask("POST", "/api/ask", b"x", {"content-type": "image/png"}).status == 422
+        assert status_for("1.1.1.1") == 422
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -242,7 +286,11 @@ def test_a_process_that_is_killed_is_replaced(data: Path) -> None:
         while len(workers_of(site) - {min(before)}) < 2:
             assert time.monotonic() < end_s
             time.sleep(0.2)
-        assert site.get("/healthz").status == 200
+        # Numbers of the one that is no more are not counted.
+        until_s = time.monotonic() + 20
+        while "\noga_ready 1.0" not in site.get("/metrics").body.decode():
+            assert time.monotonic() < until_s
+            time.sleep(0.5)
         assert site.end() == 0
 
 
@@ -284,5 +332,6 @@ def test_an_address_that_cannot_be_had_is_told(data: Path) -> None:
         assert (told.returncode, "choose another --host or --port" in told.stderr) == (1, True)
     for words in (["--port", "70000"], ["--workers", "0"], ["--root-path", "a?b"]):
         assert shelf.search(data, "serve", *words).returncode == 2
-    told = shelf.search(data, "serve", "--port", "0", OGA_TRUSTED_PROXIES="nobody")
-    assert (told.returncode, "OGA_TRUSTED_PROXIES" in told.stderr) == (2, True)
+    for workers in ("1", "2"):
+        told = shelf.search(data, "serve", "--port", "0", "--workers", workers, OGA_TRUSTED_PROXIES="nobody")
+        assert (told.returncode, "OGA_TRUSTED_PROXIES" in told.stderr) == (2, True)

@@ -55,6 +55,15 @@ def test_a_work_is_credited_once_for_all_its_pictures() -> None:
     assert work.image_ids == (3, 9)
 
 
+@pytest.mark.parametrize("mark", ["=", "+", "-", "@"])
+def test_no_cell_of_a_csv_is_a_formula(mark: str) -> None:
+    formula = f'{mark}HYPERLINK("http://x.example")'
+    credits_ = credits_of([a_record(formula, "CC0", author=formula, copyright_notice=formula)])
+    (row,) = csv.DictReader(StringIO(written(credits_, "csv")))
+    assert row["title"] == row["author"] == row["copyright_notice"] == f"'{formula}"
+    assert not [cell for cell in row.values() if cell.startswith(mark)]
+
+
 def test_csv_and_json_hold_every_fact() -> None:
     notice = 'Say "Ada",\nplease'
     credits_ = credits_of(

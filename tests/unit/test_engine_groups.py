@@ -104,6 +104,15 @@ def test_a_group_is_listed_with_the_picture_that_was_asked_for_first(engine: Eng
         engine.group(99999)
 
 
+def test_a_group_is_listed_as_far_as_a_filter_lets_it_through(engine: Engine, data: Path) -> None:
+    small = Filter(max_width_px=96)
+    hit = engine.image(data / "files/added/Swords/sword.png", top=1, only=small)[0]
+    group = engine.group(hit.image_id, only=small)
+    assert group[0].image_id == hit.image_id
+    assert len(group) == 1 + hit.more
+    assert all(one.width_px <= 96 for one in group)
+
+
 def test_a_mix_of_one_picture_is_that_picture(engine: Engine, data: Path) -> None:
     path = data / "files/added/Swords/sword.png"
     assert engine.mix([Part(path, 2.0)]) == engine.image(path)
