@@ -161,7 +161,7 @@ class Engine:
         answers = self._id_sets.let_through(only or EVERYTHING)
         if len(answers) == 0:
             return Hits()
-        count = max(MIN_CANDIDATES, 2 * top)
+        count = shortlist(top)
         while True:
             first = in_order(answers, order, count)
             hits = self._shown(first, {}, top, only, more_among=None if expand else (answers, ()))

@@ -31,7 +31,7 @@ def main(precision: str, weights: str, paths: list[Path]) -> None:
     embedder.embed(batch)
     works: list[Callable[[], float]] = [
         lambda: BATCHES * len(batch) / seconds(lambda: [embedder.embed(batch) for _ in range(BATCHES)]),
-        lambda: len(paths) / seconds(lambda: [_decoded(path) for path in paths]),
+        lambda: len(paths) / seconds(lambda: _decode(paths)),
         lambda: len(paths) / seconds(lambda: [embedder.prepare(path) for path in paths]),
         lambda: _flop_per_s(precision),
     ]
@@ -41,9 +41,10 @@ def main(precision: str, weights: str, paths: list[Path]) -> None:
         sys.stdout.flush()
 
 
-def _decoded(path: Path) -> None:
-    with Image.open(path) as image:
-        image.load()
+def _decode(paths: list[Path]) -> None:
+    for path in paths:
+        with Image.open(path) as image:
+            image.load()
 
 
 def _flop_per_s(precision: str) -> float:
