@@ -24,7 +24,8 @@ BATCH = 256
 
 # On 497 pictures of 15 packs: of some 96,000 pairs of different art 21 are within the first three, most of them frames or
 # tiles of one pack, and of copies that were scaled smoothly or saved as JPEG 58 % are. With colours up to 6 apart it were
-# 34 pairs; of these the fourth, by `colour`, kept 13 apart. It was not measured for networks.
+# 34 pairs; of these the fourth, by `colour`, kept 13 apart. By MobileNetV2 the fourth is stricter: it lets through 57 % of such copies, where
+# `colour` lets through 96 % (docs/performance.md); neither took art of two packs for one.
 MOST_BITS = 8
 MOST_COLOUR = 4.0
 """Of 255, on average."""
