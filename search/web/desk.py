@@ -169,7 +169,7 @@ class Desk:
         """Return whose the uploaded picture *token* probably is."""
         path = self._uploads.path(token)
         self._check_ready(uploads=True)
-        return await self._ask(lambda engine: engine.whose(path))
+        return await self._ask_region(lambda engine: engine.whose(path))
 
     async def credits(self, image_ids: Sequence[int]) -> Credits:
         """Return what to write beside pictures *image_ids*; raises UsageError for those that there are not."""
@@ -265,7 +265,7 @@ class Desk:
             self.asked -= 1
 
     async def _ask_region(self, work: Callable[[Engine], T]) -> T:
-        """Do as :meth:`_ask` does, one at a time, beside all others: a sheet is decoded whole for a region of it."""
+        """Do as :meth:`_ask` does, one at a time, beside all others: what is asked with is decoded, and goes through the network."""
         if self._regions_asked >= MOST_REGIONS:
             raise Overloaded
         self._regions_asked += 1
