@@ -183,11 +183,6 @@ class Question:
         ]
 
     @property
-    def by_looks(self) -> bool:
-        """Whether pictures are in it."""
-        return bool(self.like)
-
-    @property
     def empty(self) -> bool:
         """Whether nothing is asked: something to begin with is wanted."""
         return not (self.words or self.like or self.only)

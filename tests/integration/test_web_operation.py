@@ -90,7 +90,6 @@ def test_new_pictures_are_found_by_words_at_once(data: Path, tmp_path: Path) -> 
         assert site.get(hit["thumb"]).status == 200
 
 
-@pytest.mark.xfail(reason="an open engine does not notice a newer index yet", strict=False)
 def test_new_pictures_are_found_by_looks_without_a_restart(data: Path, tmp_path: Path) -> None:
     settings = Settings(data_dir=data)
     with serving(data) as site:
