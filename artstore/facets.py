@@ -109,13 +109,17 @@ class FacetTable:
         """Return how many pictures of *mask* are no larger than each of :data:`SIDES_PX`, in width and height."""
         side = np.maximum(self._images["width"], self._images["height"])[mask]
         counts = {limit: int(np.count_nonzero(side <= limit)) for limit in SIDES_PX}
-        return [Counted(str(limit), f"up to {limit} px", count) for limit, count in counts.items() if count]
+        return [
+            Counted(str(limit), f"up to {limit} × {limit}", count) for limit, count in counts.items() if count
+        ]
 
     def from_on(self, mask: NDArray[np.bool_]) -> list[Counted]:
         """Return how many pictures of *mask* are at least of the last of :data:`SIDES_PX`, in width and height."""
         side = np.minimum(self._images["width"], self._images["height"])[mask]
         count = int(np.count_nonzero(side >= SIDES_PX[-1]))
-        return [Counted(str(SIDES_PX[-1]), f"{SIDES_PX[-1]} px or more", count)] if count else []
+        return (
+            [Counted(str(SIDES_PX[-1]), f"at least {SIDES_PX[-1]} × {SIDES_PX[-1]}", count)] if count else []
+        )
 
 
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)

@@ -14,11 +14,11 @@ with loading("embedder"):
     from pathlib import Path
 
     from artstore.catalog import Catalog
-    from artstore.errors import NotReady
+    from artstore.errors import NotReady, UsageError
     from artstore.examine import examine
     from artstore.features import claim
     from artstore.folder import add_folder, list_folder
-    from artstore.ledger import Ledger, find_embedder
+    from artstore.ledger import Ledger, embedders, find_embedder, known_embedder
     from artstore.library import Library
     from artstore.settings import Settings
     from artstore.vectors import index_kind
@@ -139,6 +139,8 @@ def main(argv: Sequence[str]) -> int:
 
 def _add_and_embed(folder: Path, settings: Settings, words: argparse.Namespace) -> int:
     art, others = list_folder(folder, settings.data_dir)
+    if not art:
+        raise UsageError(f"there are neither pictures nor archives in {folder}; give --add another folder")
     with Catalog(settings.catalog_path) as catalog:
         pictures = failures = 0
         with progress(len(art), f"catalog {folder.name or folder}", "file") as bar:
@@ -250,7 +252,11 @@ def _check_index(catalog: Catalog, settings: Settings) -> int:
 
 
 def _forget(catalog: Catalog, name: str, settings: Settings) -> int:
-    ledger = Ledger(catalog, find_embedder(catalog, name))
+    known = known_embedder(catalog, name)
+    if known is None:
+        there = ", ".join(row.name for row in embedders(catalog)) or "none"
+        raise UsageError(f"there are no features of {name} to forget; there are those of: {there}")
+    ledger = Ledger(catalog, known)
     features_dir, stem = settings.features_dir(name), settings.index_path(name)
     with index_claimed(settings, name):
         lock = claim(features_dir)

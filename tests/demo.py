@@ -113,6 +113,8 @@ def _ask(data_dir: Path) -> None:
     talk(
         f"\n{question} is a sprite of unknown origin: one of the crawled ones, enlarged, with a border. Whose is it?"
     )
+    _show("whose", str(question), data_dir=data_dir)
+    talk("\nWhat looks like it?")
     _show("image", str(question), "--top", "5", data_dir=data_dir)
     talk("\nMore like it, under licences that ask for nothing or for credit only:")
     _show("like", str(of_image_id), "--top", "5", "--licence", "cc0,cc-by,oga-by", data_dir=data_dir)

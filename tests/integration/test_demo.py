@@ -67,7 +67,8 @@ def test_the_demo_says_in_one_line_that_it_uses_colour_without_weights(
 
 
 def test_the_answers_name_title_author_licence_and_link(first: subprocess.CompletedProcess[str]) -> None:
-    answers = [line.split("\t") for line in first.stdout.splitlines() if not line.startswith("image_id")]
+    lines = [line.split("\t") for line in first.stdout.splitlines()]
+    answers = [line for line in lines if len(line) == 9 and line[0] != "image_id"]
     # Five to each of three questions, but words may find fewer.
     assert 11 <= len(answers) <= 15
     for answer in answers:
@@ -82,7 +83,10 @@ def test_the_answers_name_title_author_licence_and_link(first: subprocess.Comple
 def test_the_unknown_sprite_is_recognised_as_the_sword_that_it_is(
     first: subprocess.CompletedProcess[str],
 ) -> None:
-    by_looks = [line.split("\t") for line in first.stdout.split("image_id")[2].splitlines()[1:6]]
+    _, _, origins, answers, _ = first.stdout.split("image_id\t")
+    assert origins.splitlines()[1].startswith("1.00\tsame art\t")
+    assert "Swords of One Smith" in origins.splitlines()[1]
+    by_looks = [line.split("\t") for line in answers.splitlines()[1:6]]
     assert by_looks[0][3] == "Swords of One Smith"
     assert by_looks[0][8] == "4", "its copies and recolours are not shown one by one"
     assert {line[3] for line in by_looks[1:]}.isdisjoint({"Swords of One Smith"})

@@ -154,8 +154,8 @@ def test_forgetting_an_embedder_removes_its_work_and_keeps_the_pictures(data: Pa
 
 def test_forgetting_an_embedder_that_was_never_there_is_told(data: Path) -> None:
     done = shelf.embedder(data, "--forget", "vgg16")
-    assert done.returncode == 3
-    assert "there are features of colour" in done.stderr
+    assert done.returncode == 2
+    assert "no features of vgg16 to forget; there are those of: colour" in done.stderr
 
 
 def test_nothing_is_forgotten_while_another_process_embeds(data: Path, tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_an_index_of_other_vectors_is_refused_until_it_is_made_again(data: Path,
         (["--frobnicate"], 2, "--frobnicate"),
         (["--weights", "/nonexistent.h5"], 3, "no weights at /nonexistent.h5"),
         (["--embedder", "keras:MobileNetV2", "--weights", "/nonexistent.h5"], 3, "/nonexistent.h5"),
-        (["--forget", "nobody"], 3, "nothing has been embedded by nobody"),
+        (["--forget", "nobody"], 2, "no features of nobody to forget"),
     ],
 )
 def test_a_wrong_word_is_answered_in_words(data: Path, words: list[str], code: int, told: str) -> None:
@@ -451,12 +451,23 @@ def test_lost_features_are_told_even_if_nothing_waits(data: Path) -> None:
 
 
 def test_with_nothing_to_embed_no_network_is_loaded(tmp_path: Path) -> None:
-    empty = tmp_path / "empty"
-    empty.mkdir()
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "sprite.png").write_bytes(b"no picture")
     done = shelf.embedder(
-        tmp_path / "data", "--add", empty, "--embedder", "vgg16", OGA_WEIGHTS_DIR=str(tmp_path)
+        tmp_path / "data", "--add", broken, "--embedder", "vgg16", OGA_WEIGHTS_DIR=str(tmp_path)
     )
     assert (done.returncode, "no pictures to embed yet" in done.stderr) == (0, True)
+
+
+def test_a_folder_without_art_makes_no_work(tmp_path: Path) -> None:
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    (folder / "letter.txt").write_text("no art")
+    done = shelf.embedder(tmp_path / "data", "--add", folder, "--embedder", "colour")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "neither pictures nor archives" in done.stderr
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_variable_that_is_no_setting_is_told(data: Path) -> None:

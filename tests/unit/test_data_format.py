@@ -1,4 +1,4 @@
-"""What docs/data-format.md says other programs may do with a data folder works, while it is in use."""
+"""What the docs say other programs may do with a data folder works, while it is in use."""
 
 import re
 import sqlite3
@@ -32,6 +32,14 @@ def test_the_program_that_reads_features_runs(data: Path) -> None:
     exec(program.replace('"data/', f'"{data}/'), known)  # noqa: S102 - our own documentation
     assert known["vectors"].shape == (4, dim)  # type: ignore[attr-defined]
     known["db"].close()  # type: ignore[attr-defined]
+
+
+def test_the_program_of_the_readme_runs(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", (shelf.ROOT / "README.md").read_text(), re.DOTALL)
+    sprite = next((data / "files").rglob("*.png"))
+    program = program.replace('"data"', f'"{data}"').replace('"sprite.png"', f'"{sprite}"')
+    exec(program.replace('licence="cc0,cc-by"', 'kind="still,series"'), {})  # noqa: S102 - our own documentation
+    assert capsys.readouterr().out.startswith("0.000 ")
 
 
 def test_the_questions_in_sql_run_beside_a_writer(data: Path, tmp_path: Path) -> None:
