@@ -242,7 +242,8 @@ def measure(settings: Settings, count: int, times: int, seconds: float) -> None:
 
 
 async def _thumbs(base: str) -> None:
-    async with aiohttp.ClientSession() as session:
+    # Fewer at once than may wait of one client.
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=32)) as session:
         await asyncio.gather(*(_ms(session, f"{base}/thumb/{n}.webp") for n in range(1, DRAWN + 1)))
 
 
