@@ -11,8 +11,8 @@ BIN := $(VENV)/bin
 help:  ## say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
 
-demo: $(VENV)/run.stamp  ## crawl a small copy of OpenGameArt on this machine, embed it, search it
-	@$(BIN)/python -m tests.demo
+demo: $(VENV)/run.stamp  ## crawl a small copy of OpenGameArt on this machine, embed it, search it, serve it
+	@$(BIN)/python -m tests.demo --serve
 
 test: $(VENV)/dev.stamp  ## run the tests
 	@$(BIN)/python -m pytest -m "not bench"
@@ -26,10 +26,12 @@ check: $(VENV)/dev.stamp  ## lint, format, types, imports
 bench: $(VENV)/dev.stamp  ## measure: pages/s, pictures/s per embedder, ms per query
 	@$(BIN)/python -m tests.benchmarks
 
-picture: demo  ## draw the picture of the README from the demo
+picture: $(VENV)/run.stamp  ## draw the picture of the README from the demo
+	@$(BIN)/python -m tests.demo
 	@$(BIN)/python -m tests.contact_sheet
 
-screenshot: demo $(VENV)/dev.stamp  ## take the picture of the page for the README from the demo; needs a Chromium
+screenshot: $(VENV)/dev.stamp  ## take the picture of the page for the README from the demo; needs a Chromium
+	@$(BIN)/python -m tests.demo
 	@$(BIN)/python -m tests.screenshot
 
 lock: $(VENV)/dev.stamp  ## write the lock files anew from pyproject.toml

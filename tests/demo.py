@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -46,6 +47,9 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--data-dir", type=Path, default=Path("demo-data"), help="default: demo-data")
     parser.add_argument("--works", type=int, default=64, help="how many works the site has (default: 64)")
+    parser.add_argument(
+        "--serve", action="store_true", help="on a terminal, end by serving the page until Ctrl-C"
+    )
     words = parser.parse_args(argv)
     settings = Settings.load(data_dir=words.data_dir)
     site = build_site(works=words.works)
@@ -72,7 +76,9 @@ def main(argv: Sequence[str]) -> int:
         _run(sys.executable, "-m", "embedder", "--embedder", embedder, data_dir=words.data_dir)
         talk("[4/4] Ask")
         _ask(words.data_dir)
-    _say_more(words.data_dir, embedder)
+        _say_more(words.data_dir, embedder)
+        if words.serve and sys.stderr.isatty():
+            _serve_page(words.data_dir)
     return 0
 
 
@@ -89,6 +95,14 @@ def _serve(site: Site, data_dir: Path) -> ReplicaServer:
     data_dir.mkdir(parents=True, exist_ok=True)
     memory.write_text(server.url.rpartition(":")[2])
     return server
+
+
+def _serve_page(data_dir: Path) -> None:
+    """Serve the page at a port that is free, beside the site that its links lead to."""
+    # Ctrl-C is for the page, which ends well of it; a handler that does something else is not handed on to it.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    talk("\nHere is the page of it:")
+    _run(sys.executable, "-m", "search", "serve", "--port", "0", data_dir=data_dir)
 
 
 def _choose_embedder(settings: Settings) -> str:
