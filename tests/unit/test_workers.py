@@ -126,8 +126,10 @@ def test_large_pictures_are_embedded_beside_small_ones(settings: Settings, pictu
 def test_whoever_stops_early_leaves_no_process_behind(settings: Settings, pictures: list[Waiting]) -> None:
     before = children()
     with closing(Workers(settings)) as workers:
-        next(workers.answers(in_batches(pictures, 1)))
+        answered = workers.answers(in_batches(pictures, 1))
+        next(answered)
         assert children() - before
+        del answered
     assert children() == before
 
 
