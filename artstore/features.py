@@ -10,7 +10,7 @@ is cut off when the next writer opens the store.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -29,7 +29,7 @@ LENGTH_TOLERANCE = 1e-3
 """How far from 1 a length may be: float16 rounding of 4096 numbers stays well below."""
 
 CACHED_ROWS = 25
-"""Compared at once: at 4096 numbers what lies between two steps then stays in the processor's cache."""
+"""Taken at once: at 4096 numbers what lies between two steps then stays in the processor's cache. All at once take nine times as long."""
 
 
 class FeatureReader:
@@ -43,13 +43,14 @@ class FeatureReader:
         self._known: tuple[tuple[int, int], NDArray[np.float16]] | None = None
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return *rows*, shape (n,), as vectors of shape (n, d).
+        """Return *rows*, shape (n,), as unit vectors of shape (n, d).
 
         Raises :class:`~artstore.errors.Mismatch` if the file does not have them.
         """
-        if rows.size == 0:
-            return np.empty((0, self.dim), np.float32)
-        return widened(self._mapped(rows)[rows])
+        read = np.empty((len(rows), self.dim), np.float32)
+        for part, vectors, lengths in self._parts(rows):
+            np.divide(vectors, lengths[:, None], out=read[part])
+        return read
 
     def distances(self, question: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the cosine distances, shape (n,), of *question*, a unit vector of shape (d,), to *rows*, shape (n,).
@@ -58,19 +59,28 @@ class FeatureReader:
         Raises :class:`~artstore.errors.Mismatch` if the file does not have them.
         """
         far = np.empty(len(rows), np.float32)
-        if rows.size == 0:
-            return far
-        matrix = self._mapped(rows)
-        for start in range(0, len(rows), CACHED_ROWS):
-            vectors = widened(matrix[rows[start : start + CACHED_ROWS]])
-            # Rounded to float16, they are not quite of unit length; their direction is what was stored.
-            lengths = np.sqrt(np.vecdot(vectors, vectors))
-            far[start : start + CACHED_ROWS] = 1.0 - vectors @ question / lengths
+        for part, vectors, lengths in self._parts(rows):
+            far[part] = 1.0 - vectors @ question / lengths
         return np.maximum(far, 0.0)
 
     def check(self, named: int) -> int:
         """Return how many rows are on disk. Raises :class:`~artstore.errors.Mismatch` if fewer than *named*."""
         return self._state(named)[1]
+
+    def _parts(
+        self, rows: NDArray[np.int64]
+    ) -> Iterator[tuple[slice, NDArray[np.float32], NDArray[np.float32]]]:
+        """Yield :data:`CACHED_ROWS` of *rows* at a time: which they are, their vectors, and the lengths of these.
+
+        Rounded to float16, they are not quite of unit length; their direction is what was stored.
+        """
+        if rows.size == 0:
+            return
+        matrix = self._mapped(rows)
+        for start in range(0, len(rows), CACHED_ROWS):
+            part = slice(start, start + CACHED_ROWS)
+            vectors = widened(matrix[rows[part]])
+            yield part, vectors, np.sqrt(np.vecdot(vectors, vectors))
 
     def _mapped(self, rows: NDArray[np.int64]) -> NDArray[np.float16]:
         state = self._state(int(rows.max()) + 1)

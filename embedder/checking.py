@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from artstore.features import unit
 from artstore.ledger import Ledger
 from artstore.settings import Settings
 from embedder.indexing import batches, feature_reader, opened
@@ -54,7 +53,7 @@ def check_index(ledger: Ledger, settings: Settings) -> SelfCheck:
     chosen = np.arange(0, len(image_ids), -(-len(image_ids) // ASKED) or 1)
     found = 0
     for part in batches(chosen):
-        questions = unit(reader.read(rows[part]))
+        questions = reader.read(rows[part])
         answers = index.query(questions, CANDIDATES).ids
         for place, question, candidates in zip(part, questions, answers, strict=True):
             if image_ids[place] in candidates:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from artstore.features import FeatureReader, unit
+from artstore.features import FeatureReader
 from artstore.ledger import Ledger
 from artstore.likenesses import Groups, Likenesses
 from artstore.settings import Settings
@@ -67,7 +67,7 @@ def _near_pairs(ledger: Ledger, settings: Settings, likenesses: Likenesses) -> l
     parts = [np.empty(0, np.float32)]
     for start in range(0, len(image_pairs), BATCH):
         places = np.searchsorted(known, image_pairs[start : start + BATCH])
-        one, other = (unit(reader.read(rows[column])) for column in places.T)
+        one, other = (reader.read(rows[column]) for column in places.T)
         parts.append(1.0 - np.einsum("pd,pd->p", one, other))
     distances = np.concatenate(parts)
     near = np.flatnonzero(distances <= MOST_DISTANCE)

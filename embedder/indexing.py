@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artstore.claims import claimed
-from artstore.features import FeatureReader, unit
+from artstore.features import FeatureReader
 from artstore.ledger import EmbedderRow, Ledger
 from artstore.settings import Settings
 from artstore.vectors import VectorIndex, index_kind, open_index
@@ -45,7 +45,7 @@ class Sample:
         rows = np.unique(self.rows)
         drawn = np.random.default_rng(0).choice(rows, min(len(rows), SAMPLE_COUNT), replace=False)
         for part in batches(np.sort(drawn)):
-            yield unit(self.reader.read(part))
+            yield self.reader.read(part)
 
 
 def plan_index(ledger: Ledger, settings: Settings, *, rebuild: bool = False) -> IndexWork:
@@ -115,7 +115,7 @@ def _updated(ledger: Ledger, settings: Settings, *, rebuild: bool) -> Iterator[t
         work.index.learn(Sample(reader, work.rows), len(work.add))
     done = 0
     for ids, rows in zip(batches(work.add), batches(work.rows), strict=True):
-        work.index.add(ids, unit(reader.read(rows)))
+        work.index.add(ids, reader.read(rows))
         done += len(ids)
         yield done, len(work.add)
     work.index.save()

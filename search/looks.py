@@ -132,7 +132,7 @@ class Looks:
         def parts() -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
             for start in range(0, len(ids), PART_ROWS):
                 part = slice(start, start + PART_ROWS)
-                yield ids[part], unit(reader.read(rows[part]))
+                yield ids[part], reader.read(rows[part])
 
         return FeatureRows(ids, row.dim, parts)
 

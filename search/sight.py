@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from artstore.ascending import common
 from artstore.catalogs import Catalogs
 from artstore.errors import NotReady
-from artstore.features import FeatureReader, unit
+from artstore.features import FeatureReader
 from artstore.kept import Kept
 from artstore.ledger import EmbedderRow, Ledger
 from artstore.vectors import NOBODY, Stamp, VectorIndex
@@ -61,7 +61,7 @@ class Sight:
         _, rows = self._ledger.rows_of(np.array([image_id], np.int64))
         if rows.size == 0:
             raise NotReady(f"picture {image_id} has not been embedded yet; run {self.command}")
-        return unit(self.features.read(rows))
+        return self.features.read(rows)
 
     def within(self, allowed: Ids | None) -> Ids:
         """Return those of :attr:`ids` that are *allowed*, which ascend (None: all), ascending.

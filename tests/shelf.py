@@ -14,7 +14,7 @@ from PIL import Image
 
 from artstore import names
 from artstore.catalog import Catalog
-from artstore.features import FeatureReader, unit
+from artstore.features import FeatureReader
 from artstore.folder import add_folder, list_folder
 from artstore.ledger import Ledger, find_embedder
 from artstore.licences import licence_from_name
@@ -151,7 +151,7 @@ def features_by_path(settings: Settings, embedder: str) -> dict[str, NDArray[np.
         image_ids, rows = ledger.feature_rows()
         paths = dict(tuple(row) for row in catalog.execute("SELECT image_id, path FROM images"))
         reader = FeatureReader(settings.features_dir(embedder), ledger.embedder.dim)
-        vectors = unit(reader.read(rows))
+        vectors = reader.read(rows)
     return {paths[image_id]: vector for image_id, vector in zip(image_ids.tolist(), vectors, strict=True)}
 
 

@@ -280,9 +280,8 @@ class HnswIndex:
         self._learned_of = int(facts["learned_of"])
         self._removed = set(facts["removed"])
         file = GraphFile(files["graph"], self._width)
-        graph = hnswlib.Index(space="cosine", dim=self._width)
-        graph.load_index(str(files["graph"]), max_elements=0)
-        if not graph.get_current_count() == facts["count"] == len(file.ids):
+        graph = file.graph()
+        if not graph.get_current_count() == facts["count"]:
             raise ValueError("it does not hold as many vectors as it should")
         self._saved = _Saved(file, set())
         return graph

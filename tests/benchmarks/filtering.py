@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from artstore.catalog import Catalog
 from artstore.command import run, talk
-from artstore.features import FeatureReader, rows_path, unit
+from artstore.features import FeatureReader, rows_path
 from artstore.filters import Filter
 from artstore.ledger import Ledger
 from artstore.settings import Settings
@@ -156,10 +156,10 @@ def _recall(trial: Trial, found: dict[int, list[float]], allowed: NDArray[np.int
     """Return how many of the true ten among *allowed*, but for the asked one, were *found*: as near is as good."""
     reader = FeatureReader(trial.folder, trial.dim)
     asked = np.array(list(found), np.int64)
-    questions = unit(reader.read(asked))
+    questions = reader.read(asked)
     nearest = np.full((len(found), TOP), np.inf, np.float32)
     for rows in batches(allowed):
-        far = 1.0 - questions @ unit(reader.read(rows)).T
+        far = 1.0 - questions @ reader.read(rows).T
         far[np.equal.outer(asked, rows)] = np.inf
         nearest = np.sort(np.concatenate([nearest, far], axis=1), axis=1)[:, :TOP]
     shares = []

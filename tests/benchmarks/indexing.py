@@ -25,15 +25,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from artstore.command import run, talk
+from artstore.command import BLAS_THREADS, run, talk
 from artstore.features import FeatureReader, FeatureWriter
-from artstore.vectors import VectorIndex, index_kind, open_index
+from artstore.vectors import VectorIndex, hnsw, index_kind, open_index
 from artstore.vectors.protocol import FEWEST
 from embedder.indexing import Sample, batches
 from tests.vgg_like import vgg_like_batches
 
 QUESTIONS = 300
 TOP = 10
+LIBRARY_LINKS, LIBRARY_BUILD_BREADTH = 16, 200
+"""hnswlib's M and ef_construction, where nobody says otherwise."""
 TIMED_EXACT = 50
 """The slow ones are asked fewer questions for speed."""
 EMBEDDER = "generated"
@@ -155,14 +157,16 @@ def _true_answers(folder: Path, questions: NDArray[np.float32], count: int) -> N
 
 
 def build(trial: Trial) -> dict[str, float]:
-    """Build and save the index as the embedder does."""
+    """Build and save the index as the embedder does, the naive one with the library's own defaults."""
     rows = np.arange(trial.count)
+    if not trial.two_stages:
+        hnsw.LINKS, hnsw.BUILD_BREADTH = LIBRARY_LINKS, LIBRARY_BUILD_BREADTH
 
     def whole() -> None:
         with trial.opened(fresh=True) as index:
             index.learn(Sample(trial.reader, rows), trial.count)
             for part in batches(rows):
-                index.add(part, _unit(trial.reader.read(part)))
+                index.add(part, trial.reader.read(part))
 
     with _Peak() as peak:
         before = time.process_time()
@@ -233,8 +237,8 @@ def _line(trial: Trial, got: dict[str, float]) -> str:
 def _alone(
     act: Callable[[Trial], dict[str, float]], trial: Trial, *, one_core: bool = False
 ) -> dict[str, float]:
-    """Return what *act* gives in a process of its own, which computes in one thread if it has *one_core*."""
-    threads = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"} if one_core else {}
+    """Return what *act* gives in a process of its own, which multiplies in one thread, and does all else so if it has *one_core*."""
+    threads = {BLAS_THREADS: "1"} | ({"OMP_NUM_THREADS": "1"} if one_core else {})
     os.environ.update(threads)
     try:
         context = multiprocessing.get_context("spawn")
@@ -243,11 +247,6 @@ def _alone(
     finally:
         for name in threads:
             del os.environ[name]
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors
 
 
 def _some(count: int, share: float) -> NDArray[np.int64]:

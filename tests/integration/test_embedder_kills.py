@@ -71,7 +71,7 @@ def assert_whole(settings: Settings, count: int = COUNT) -> None:
         np.testing.assert_array_equal(ledger.indexed("hnsw"), image_ids)
         paths = dict(tuple(row) for row in catalog.execute("SELECT image_id, path FROM images"))
     assert bytes_on_disk(settings) == count * DIM * 2
-    vectors = unit(FeatureReader(settings.features_dir("colour"), DIM).read(rows))
+    vectors = FeatureReader(settings.features_dir("colour"), DIM).read(rows)
     index = open_index("hnsw:", settings.index_path("colour"), DIM, "colour")
     np.testing.assert_array_equal(index.ids(), image_ids)
     np.testing.assert_array_equal(index.query(vectors, 1).ids[:, 0], image_ids)

@@ -55,7 +55,7 @@ def ids_and_features(data: Path) -> tuple[NDArray[np.int64], NDArray[np.float32]
     with Catalog(data / "catalog.db", read_only=True) as catalog:
         ledger = Ledger(catalog, find_embedder(catalog, "colour"))
         ids, rows = ledger.feature_rows()
-        return ids, unit(FeatureReader(Settings(data_dir=data).features_dir("colour"), COLOUR.dim).read(rows))
+        return ids, FeatureReader(Settings(data_dir=data).features_dir("colour"), COLOUR.dim).read(rows)
 
 
 def licences_of(data: Path) -> dict[int, set[str]]:

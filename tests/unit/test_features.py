@@ -237,13 +237,16 @@ def test_every_finite_float16_is_widened_exactly() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 24, 25, 26, 60])
-def test_distances_to_rows_are_those_of_their_directions(tmp_path: Path, count: int) -> None:
+def test_rows_are_read_as_unit_vectors_and_compared_by_their_directions(tmp_path: Path, count: int) -> None:
     vectors = unit_vectors(60, 48)
     with FeatureWriter(tmp_path, 48, lambda: 0) as writer:
         writer.append(vectors)
     rows = np.random.default_rng(1).permutation(60)[:count].astype(np.int64)
     reader = FeatureReader(tmp_path, 48)
+    read = reader.read(rows)
+    np.testing.assert_allclose(read, vectors[rows], atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(read, axis=1), 1, atol=1e-6)
     found = reader.distances(vectors[7], rows)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, 1 - unit(reader.read(rows)) @ vectors[7], atol=1e-6)
+    np.testing.assert_allclose(found, 1 - read @ vectors[7], atol=1e-6)
     assert (found >= 0).all()
