@@ -146,23 +146,23 @@ class GraphFile:
 
     def _upper(self) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
         """Return how many upper levels each element is on, shape (n,), and the links of all of them, one after the other."""
-        header = self._header
-        behind = np.fromfile(self._path, np.uint8, offset=HEADER.size + header.held * header.record_bytes)
-        elements, sizes_bytes = _links_in(behind.tobytes())
-        if NUMBER_BYTES * header.held + sizes_bytes.sum() != len(behind):
-            raise ValueError(f"{self._path.name} has no links for {header.held} vectors")
-        levels = np.zeros(header.held, np.int32)
+        held = self._header.held
+        if held == 0:
+            return np.empty(0, np.int32), np.empty(0, np.int8)
+        behind = np.memmap(self._path, np.uint8, "r", HEADER.size + held * self._header.record_bytes)
+        elements, sizes_bytes = _links_in(behind.data)
+        if NUMBER_BYTES * held + sizes_bytes.sum() != len(behind):
+            raise ValueError(f"{self._path.name} has no links for {held} vectors")
+        levels = np.zeros(held, np.int32)
         levels[elements] = sizes_bytes // self._links_bytes
-        words_before = np.zeros(header.held, np.int64)
-        words_before[elements] = sizes_bytes // NUMBER_BYTES
-        words_before = np.cumsum(words_before) - words_before
-        words = behind.view(np.uint32)
-        is_size = np.zeros(len(words), np.bool_)
-        is_size[np.arange(header.held) + words_before] = True
-        return levels, words[~is_size].view(np.int8)
+        sizes_at = np.cumsum(levels, dtype=np.int32)
+        sizes_at -= levels
+        sizes_at *= self._links_bytes // NUMBER_BYTES
+        sizes_at += np.arange(held, dtype=np.int32)
+        return levels, np.delete(behind.view(np.uint32), sizes_at).view(np.int8)
 
 
-def _links_in(content: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _links_in(content: memoryview) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return which elements have links in *content*, and how many bytes of them."""
     elements: list[int] = []
     sizes_bytes: list[int] = []

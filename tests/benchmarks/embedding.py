@@ -11,12 +11,13 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +40,12 @@ from tests.benchmarks.inference import KINDS, MATRIX_SIDE
 from tests.benchmarks.table import Row, median_ms, print_table, seconds
 
 OLD_WAY_PICTURES = 32
-PICTURES = 640
-FLOAT32_PICTURES = 96
+PICTURES = 416
+FLOAT32_PICTURES = 104
+BOUND_PICTURES = 104
+"""All of them hold each side, and each number of sheets, equally often."""
+TURNS = 5
+"""Of everything, one after the other: on a shared machine, the same may take twice as long a minute later."""
 COLOUR_PICTURES = {32: 4000, 256: 1000}
 """By their side, in pixels."""
 
@@ -117,25 +122,70 @@ def embed(folder: Path, weights: Path, parts: Sequence[str] = PARTS) -> list[Row
 
 
 def _rates(art: Art, precision: str, weights: Path) -> list[Row]:
-    old_per_s = _old_way(art)
-    new_per_s = _per_s(art, "vgg16", precision, weights)
-    classic_per_s = _per_s(art, "vgg16-classic", precision, weights)
+    """Let the old way, both preparations and what bounds them have a turn each, several times."""
+    talk(f"the old way, {precision} and what bounds it, {TURNS} turns, {art.title} …")
+    with ExitStack() as stack:
+        vgg16, classic = (
+            stack.enter_context(_working(art, name, precision, weights))
+            for name in ("vgg16", "vgg16-classic")
+        )
+        bounds = stack.enter_context(_bounds(art, precision, weights))
+        old_way = _old_way(art)
+        turns = [_Turn(old_way(), vgg16(), classic(), *bounds()) for _ in range(TURNS)]
     return [
-        Row(f"old way, `predict` one by one: {art.title}", old_per_s, "pictures/s", "= 1"),
+        Row(f"old way, `predict` one by one: {art.title}", *_middle(turn.old_per_s for turn in turns)),
+        Row(f"vgg16, {precision}: {art.title}", *_middle(turn.per_s for turn in turns)),
+        Row("times the old way", *_middle((turn.per_s / turn.old_per_s for turn in turns), "x")),
+        Row(f"vgg16-classic, {precision}: {art.title}", *_middle(turn.classic_per_s for turn in turns)),
+        Row("times the old way", *_middle((turn.classic_per_s / turn.old_per_s for turn in turns), "x")),
         Row(
-            f"vgg16, {precision}: {art.title}",
-            new_per_s,
-            "pictures/s",
-            f"{new_per_s / old_per_s:.1f} x the old way",
+            "vgg16, of what inference and decoding allow", *_middle((turn.of_decoding for turn in turns), "%")
         ),
-        *_bounds(art, precision, weights, new_per_s),
         Row(
-            f"vgg16-classic, {precision}: {art.title}",
-            classic_per_s,
-            "pictures/s",
-            f"{classic_per_s / old_per_s:.1f} x the old way",
+            "vgg16, of what inference, decoding and preparing allow",
+            *_middle((turn.of_preparing for turn in turns), "%"),
         ),
+        Row("inference alone", *_middle(turn.inference_per_s for turn in turns)),
+        Row(
+            f"matrices of {MATRIX_SIDE} x {MATRIX_SIDE} in {precision}",
+            *_middle((turn.matrix_flop_per_s / 1e12 for turn in turns), "TFLOP/s"),
+        ),
+        Row(f"vgg16, of the matrix peak in {precision}", *_middle((turn.of_matrices for turn in turns), "%")),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What each did in a second, one after the other; the last four are :data:`~tests.benchmarks.inference.KINDS`."""
+
+    old_per_s: float
+    per_s: float
+    classic_per_s: float
+    inference_per_s: float
+    decoded_per_s: float
+    prepared_per_s: float
+    matrix_flop_per_s: float
+
+    @property
+    def of_decoding(self) -> float:
+        """vgg16, in percent of what inference and decoding allow."""
+        return 100 * self.per_s * (1 / self.inference_per_s + 1 / self.decoded_per_s)
+
+    @property
+    def of_preparing(self) -> float:
+        """The same, of what they and preparing allow."""
+        return 100 * self.per_s * (1 / self.inference_per_s + 1 / self.prepared_per_s)
+
+    @property
+    def of_matrices(self) -> float:
+        """The same, of what the processor multiplies."""
+        return 100 * self.per_s * VGG16_FLOP / self.matrix_flop_per_s
+
+
+def _middle(values: Iterable[float], unit: str = "pictures/s") -> tuple[float, str, str]:
+    """Return the median of *values*, their unit, and from where to where they go."""
+    known = sorted(values)
+    return median(known), unit, f"{known[0]:.3g} to {known[-1]:.3g}"
 
 
 def _made(folder: Path, title: str, count: int, *, sheet_every: int = 0) -> Art:
@@ -175,7 +225,8 @@ def _sheet(number: int) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def _old_way(art: Art) -> float:
+def _old_way(art: Art) -> Callable[[], float]:
+    """Return what gives the pictures/s of the old way, ready for its first turn."""
     keras = import_keras()
     network = keras.applications.VGG16(weights=None)
     model = keras.Model(network.input, network.get_layer("fc2").output)
@@ -186,21 +237,30 @@ def _old_way(art: Art) -> float:
         return model.predict(keras.applications.vgg16.preprocess_input(pixels), verbose=0)
 
     one(art.paths[0])
-    return OLD_WAY_PICTURES / seconds(lambda: [one(path) for path in art.paths[1 : OLD_WAY_PICTURES + 1]])
+    # Drawn from all, so that as many of them are sheets.
+    paths = art.paths[:: len(art.paths) // OLD_WAY_PICTURES or 1]
+    return lambda: len(paths) / seconds(lambda: [one(path) for path in paths])
 
 
-def _per_s(art: Art, name: str, precision: str, weights: Path) -> float:
-    talk(f"{name} in {precision}, {art.title} …")
+@contextmanager
+def _working(art: Art, name: str, precision: str, weights: Path) -> Iterator[Callable[[], float]]:
+    """Give what gives the pictures/s of the embedder *name*, whose processes are ready."""
     settings = Settings(data_dir=art.data_dir, embedder=name, weights=str(weights), precision=precision)
     with Catalog(settings.catalog_path) as catalog, closing(open_embedding(settings)) as embedding:
+
+        def per_s(count: int) -> float:
+            ledger = open_ledger(catalog, embedding)
+            measured = waiting_pictures(ledger)[-count:]
+            taken_s = seconds(partial(_drained, ledger, embedding, measured, settings))
+            # The next turn does the same again, and may compute in another precision.
+            ledger.forget()
+            return len(measured) / taken_s
+
         ledger = open_ledger(catalog, embedding)
         waiting = waiting_pictures(ledger)
-        measured = waiting[-len(art.paths) :]
-        _drained(ledger, embedding, waiting[: WARM_UP_PICTURES[precision]], settings)
-        taken_s = seconds(partial(_drained, ledger, embedding, measured, settings))
-        # The next may compute in another precision.
+        _drained(ledger, embedding, waiting[: len(waiting) - len(art.paths)], settings)
         ledger.forget()
-    return len(measured) / taken_s
+        yield partial(per_s, len(art.paths))
 
 
 def _drained(ledger: Ledger, embedding: Embedding, image_ids: Sequence[int], settings: Settings) -> None:
@@ -208,38 +268,28 @@ def _drained(ledger: Ledger, embedding: Embedding, image_ids: Sequence[int], set
         pass
 
 
-def _bounds(art: Art, precision: str, weights: Path, per_s: float) -> list[Row]:
-    """Measure inference alone, preparation alone and matrices alone, each on all cores at once."""
-    talk(f"inference and preparation alone, {art.title} …")
-    words = [precision, str(weights), *map(str, art.paths[:104])]
-    inference_per_s, decoded_per_s, prepared_per_s, matrix_flop = _on_all_cores(words)
-    rows = []
-    for what, rate in (("decoding", decoded_per_s), ("decoding and preparing", prepared_per_s)):
-        bound = 1 / (1 / inference_per_s + 1 / rate)
-        note = f"1 / (1 / {inference_per_s:.1f} + 1 / {rate:.0f}) = {bound:.1f} pictures/s"
-        rows.append(Row(f"of what inference and {what} allow", 100 * per_s / bound, "%", note))
-    note = f"{matrix_flop / 1e12:.2f} TFLOP/s: matrices of {MATRIX_SIDE} x {MATRIX_SIDE}; inference alone {100 * inference_per_s * VGG16_FLOP / matrix_flop:.0f} %"
-    share = 100 * per_s * VGG16_FLOP / matrix_flop
-    return [*rows, Row(f"of the matrix peak in {precision}", share, "%", note)]
-
-
-def _on_all_cores(words: Sequence[str]) -> list[float]:
-    """Return what processes of :mod:`tests.benchmarks.inference`, one for each core, do in a second of each of its kinds of work."""
+@contextmanager
+def _bounds(art: Art, precision: str, weights: Path) -> Iterator[Callable[[], list[float]]]:
+    """Give what gives the work of all cores in a second, for each of :data:`~tests.benchmarks.inference.KINDS`."""
+    words = [precision, str(weights), *map(str, art.paths[:BOUND_PICTURES])]
     command = [sys.executable, "-m", "tests.benchmarks.inference", *words]
     started = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         for _ in range(cores())
     ]
-    rates: list[float] = []
-    for _ in KINDS:
+
+    def rate() -> float:
         # Each kind begins in all of them at once.
         for process in started:
             assert process.stdin
             process.stdin.write("\n")
-        rates.append(sum(float(process.stdout.readline()) for process in started if process.stdout))
-    for process in started:
-        process.communicate()
-    return rates
+        return sum(float(process.stdout.readline()) for process in started if process.stdout)
+
+    try:
+        yield lambda: [rate() for _ in KINDS]
+    finally:
+        for process in started:
+            process.communicate()
 
 
 def _colour_rates(folder: Path) -> list[Row]:

@@ -182,9 +182,7 @@ def ask(trial: Trial) -> dict[str, float]:
     reader.distances(questions[0], answers[0])
     # Its library is there before it is measured.
     trial.opened(fresh=True)
-    # What was freed before would hide what a small index takes.
-    ctypes.CDLL(None).malloc_trim(0)
-    before = _anonymous_bytes()
+    before = _held_bytes()
     start = time.perf_counter()
     index = trial.opened()
     open_s = time.perf_counter() - start
@@ -199,7 +197,7 @@ def ask(trial: Trial) -> dict[str, float]:
         return found
 
     recall = float(np.mean([np.isin(answer(number), answers[number]).mean() for number in range(QUESTIONS)]))
-    memory = _anonymous_bytes() - before
+    memory = _held_bytes() - before
     times = QUESTIONS if trial.two_stages or index_kind(trial.uri) == "hnsw" else TIMED_EXACT
     taken = [np.percentile(ms, [50, 99]).tolist() for ms in zip(*_times_ms(answer, times), strict=True)]
     few, many = (_some(trial.count, share) for share in (0.02, 0.6))
@@ -285,6 +283,12 @@ class _Peak:
     def _watched(self) -> None:
         while not self._over.wait(0.02):
             self.bytes = max(self.bytes, _anonymous_bytes() - self._before)
+
+
+def _held_bytes() -> int:
+    """The same, once what was freed is given back: it would hide what a small index takes, or count as a part of it."""
+    ctypes.CDLL(None).malloc_trim(0)
+    return _anonymous_bytes()
 
 
 def _anonymous_bytes() -> int:
