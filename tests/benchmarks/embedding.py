@@ -57,7 +57,7 @@ SHEET_PX = 2048
 SHEET_EVERY = 8
 """Of the mix, one in eight is a sheet: 13 %."""
 
-PARTS = ("sprites", "sheets", "float32", "colour", "numbers")
+PARTS = ("sprites", "sheets", "float32-sprites", "float32-sheets", "colour", "numbers")
 """What can be measured for itself."""
 
 SHEETS = f"13 % sheets of {SHEET_PX} px"
@@ -109,10 +109,13 @@ def embed(folder: Path, weights: Path, parts: Sequence[str] = PARTS) -> list[Row
     if "sheets" in parts:
         sheets = _made(folder / "sheets", SHEETS, PICTURES, sheet_every=SHEET_EVERY)
         rows += _rates(sheets, best, weights)
-    if "float32" in parts:
-        for title, sheet_every in (("sprites up to 512 px", 0), (SHEETS, SHEET_EVERY)):
-            art = _made(folder / f"float32-{sheet_every}", title, FLOAT32_PICTURES, sheet_every=sheet_every)
-            rows += _rates(art, FLOAT32, weights)
+    if "float32-sprites" in parts:
+        rows += _rates(
+            _made(folder / "float32-sprites", "sprites up to 512 px", FLOAT32_PICTURES), FLOAT32, weights
+        )
+    if "float32-sheets" in parts:
+        sheets = _made(folder / "float32-sheets", SHEETS, FLOAT32_PICTURES, sheet_every=SHEET_EVERY)
+        rows += _rates(sheets, FLOAT32, weights)
     if "colour" in parts:
         rows += _colour_rates(folder / "colour")
     if "numbers" in parts:
