@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from artstore.errors import OgaError
+from artstore.settings import hand_on
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -33,9 +34,9 @@ wait for the next one at full speed, which took a third of the work of building 
 def loading(name: str) -> Iterator[None]:
     """Load what the command *name* needs, which takes half a second: Ctrl-C ends it in one line.
 
-    What is loaded here multiplies in one thread, unless the environment says otherwise.
+    What is loaded here multiplies in one thread, unless :data:`BLAS_THREADS` is set.
     """
-    os.environ.setdefault(BLAS_THREADS, "1")
+    hand_on(BLAS_THREADS, "1")
     try:
         yield
     except KeyboardInterrupt:

@@ -7,7 +7,11 @@ from dataclasses import fields
 from importlib.util import find_spec
 from typing import Any
 
-from artstore.settings import Settings, env_name
+from artstore.command import BLAS_THREADS
+from artstore.settings import Settings, env_name, hand_on
+
+# Before numpy is loaded: a crawl may embed, and keep an index.
+hand_on(BLAS_THREADS, "1")
 
 BOT_NAME = "oga-search"
 SPIDER_MODULES = ["ogaspider.spiders"]

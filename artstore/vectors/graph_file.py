@@ -9,6 +9,7 @@ and then they themselves.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import struct
@@ -16,7 +17,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import hnswlib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,64 +80,65 @@ class GraphFile:
     def __len__(self) -> int:
         return self._header.held
 
-    @cached_property
+    @property
     def ids(self) -> NDArray[np.int64]:
         """All of them, removed ones too, ascending."""
-        return np.sort(self._records["id"])
+        return self._sorted[0]
 
     def read(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of *ids*, shape (n, *dim*), each of which has to be among :attr:`ids`."""
-        return np.asarray(self._records["vector"][self._places[np.searchsorted(self.ids, ids)]])
+        known, places = self._sorted
+        return np.asarray(self._records["vector"][places[np.searchsorted(known, ids)]])
 
     @cached_property
-    def _places(self) -> NDArray[np.uint32]:
-        """Where the vector of each of :attr:`ids` is; held as long as the index is, hence at half the size."""
-        return np.argsort(self._records["id"]).astype(np.uint32)
+    def _sorted(self) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+        """:attr:`ids`, and where the vector of each is: held as long as the index is, hence at half the size."""
+        ids = self._records["id"]
+        order = np.argsort(ids)
+        return ids[order], order.astype(np.uint32)
 
-    def graph(self) -> Any:
-        """Return the graph as hnswlib's ``load_index`` does, with no room for more.
+    def state(self) -> dict[str, Any]:
+        """Return the graph, with no room for more, as hnswlib pickles one.
 
-        In two thirds of the time: hnswlib asks the system twice for each element where
-        it is in the file. What it is given here is the state that it pickles. Raises ValueError
-        or RuntimeError if the file is not laid out as expected.
+        To make an Index of it is the same as hnswlib's ``load_index``, which takes longer: it asks the
+        system twice for each element where it is in the file. Raises ValueError if the file is not laid out as expected.
         """
         header = self._header
         labels = np.ascontiguousarray(self._records["id"])
         levels, upper_links = self._upper()
-        return hnswlib.Index(
-            {
-                "ser_version": STATE_VERSION,
-                "space": "cosine",
-                "normalize": True,
-                "dim": self._dim,
-                "index_inited": True,
-                "ep_added": bool(header.held),
-                "num_threads": os.cpu_count() or 1,
-                "seed": 1,  # as after load_index: of the levels of what is added
-                "ef": 10,  # as after load_index
-                "offset_level0": header.level0_at,
-                "max_elements": header.held,
-                "cur_element_count": header.held,
-                "size_data_per_element": header.record_bytes,
-                "label_offset": header.label_at,
-                "offset_data": header.vector_at,
-                "max_level": header.top_level,
-                "enterpoint_node": header.entry,
-                "max_M": header.most_links,
-                "max_M0": header.most_links_on_level0,
-                "M": header.links,
-                "mult": header.level_scale,
-                "ef_construction": header.build_breadth,
-                "size_links_per_element": self._links_bytes,
-                "has_deletions": True,
-                "allow_replace_deleted": False,
-                "label_lookup_external": labels.view(np.uint64),
-                "label_lookup_internal": np.arange(header.held, dtype=np.uint32),
-                "element_levels": levels,
-                "data_level0": self._records.view(np.int8),
-                "link_lists": upper_links,
-            }
-        )
+        return {
+            "ser_version": STATE_VERSION,
+            "space": "cosine",
+            "normalize": True,
+            "dim": self._dim,
+            "index_inited": True,
+            "ep_added": bool(header.held),
+            "num_threads": os.cpu_count() or 1,
+            "seed": 1,  # as after load_index: of the levels of what is added
+            "ef": 10,  # as after load_index
+            "offset_level0": header.level0_at,
+            "max_elements": header.held,
+            "cur_element_count": header.held,
+            "size_data_per_element": header.record_bytes,
+            "label_offset": header.label_at,
+            "offset_data": header.vector_at,
+            "max_level": header.top_level,
+            "enterpoint_node": header.entry,
+            "max_M": header.most_links,
+            "max_M0": header.most_links_on_level0,
+            "M": header.links,
+            # Worked out again, as hnswlib does: it wants the same to the bit, wherever the file was written.
+            "mult": 1 / math.log(header.links),
+            "ef_construction": header.build_breadth,
+            "size_links_per_element": self._links_bytes,
+            "has_deletions": True,
+            "allow_replace_deleted": False,
+            "label_lookup_external": labels.view(np.uint64),
+            "label_lookup_internal": np.arange(header.held, dtype=np.uint32),
+            "element_levels": levels,
+            "data_level0": self._records.view(np.int8),
+            "link_lists": upper_links,
+        }
 
     @property
     def _links_bytes(self) -> int:
@@ -151,7 +152,7 @@ class GraphFile:
             return np.empty(0, np.int32), np.empty(0, np.int8)
         behind = np.memmap(self._path, np.uint8, "r", HEADER.size + held * self._header.record_bytes)
         elements, sizes_bytes = _links_in(behind.data)
-        if NUMBER_BYTES * held + sizes_bytes.sum() != len(behind):
+        if NUMBER_BYTES * held + sizes_bytes.sum() != len(behind) or elements[-1:].sum() >= held:
             raise ValueError(f"{self._path.name} has no links for {held} vectors")
         levels = np.zeros(held, np.int32)
         levels[elements] = sizes_bytes // self._links_bytes

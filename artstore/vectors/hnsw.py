@@ -281,8 +281,7 @@ class HnswIndex:
         self._learned_of = int(facts["learned_of"])
         self._removed = set(facts["removed"])
         file = GraphFile(files["graph"], self._width)
-        graph = file.graph()
-        if not graph.get_current_count() == facts["count"]:
+        if len(file) != facts["count"]:
             raise ValueError("it does not hold as many vectors as it should")
         self._saved = _Saved(file, set())
-        return graph
+        return hnswlib.Index(file.state())

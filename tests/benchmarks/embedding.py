@@ -31,7 +31,7 @@ from artstore.settings import Settings
 from embedder.drain import drain, open_ledger, waiting_pictures
 from embedder.keras_models import import_keras, randomise
 from embedder.machine import cores
-from embedder.precision import BFLOAT16, FLOAT32, of_processor
+from embedder.precision import FLOAT32, of_processor
 from embedder.protocol import Embedder, Embedding
 from embedder.registry import open_embedder
 from embedder.workers import open_embedding
@@ -43,13 +43,13 @@ OLD_WAY_PICTURES = 32
 PICTURES = 416
 FLOAT32_PICTURES = 104
 BOUND_PICTURES = 104
-"""All of them hold each side, and each number of sheets, equally often."""
+"""Multiples of 13 sides and of 8: each side comes equally often, and of the mix one in eight is a sheet."""
 TURNS = 5
 """Of everything, one after the other: on a shared machine, the same may take twice as long a minute later."""
 COLOUR_PICTURES = {32: 4000, 256: 1000}
 """By their side, in pixels."""
 
-WARM_UP_PICTURES = {BFLOAT16: 320, FLOAT32: 96}
+WARM_UP_PICTURES = 320
 """So many, small ones, that every process has its network by the end of them."""
 
 SIDES_PX = (16, 24, 32, 32, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -196,20 +196,19 @@ def _made(folder: Path, title: str, count: int, *, sheet_every: int = 0) -> Art:
     talk(f"drawing {count} pictures, {title} …")
     art = folder / "art"
     art.mkdir(parents=True)
-    warm_up = max(WARM_UP_PICTURES.values())
 
     def draw(number: int) -> None:
-        side_px = SIDES_PX[number % len(SIDES_PX)] if number >= warm_up else 32
-        is_sheet = sheet_every and number >= warm_up and number % sheet_every == 0
+        side_px = SIDES_PX[number % len(SIDES_PX)] if number >= WARM_UP_PICTURES else 32
+        is_sheet = sheet_every and number >= WARM_UP_PICTURES and number % sheet_every == 0
         picture = _sheet(number) if is_sheet else shelf.sprite(number, size_px=side_px)
         picture.save(art / f"{number:04}.png")
 
     _tiles()
     with ThreadPoolExecutor(cores()) as threads:
-        list(threads.map(draw, range(warm_up + count)))
+        list(threads.map(draw, range(WARM_UP_PICTURES + count)))
     settings = Settings(data_dir=folder / "data")
     shelf.catalog_folder(art, settings)
-    return Art(title, settings.data_dir, sorted(art.iterdir())[warm_up:])
+    return Art(title, settings.data_dir, sorted(art.iterdir())[WARM_UP_PICTURES:])
 
 
 @cache
@@ -240,8 +239,7 @@ def _old_way(art: Art) -> Callable[[], float]:
         return model.predict(keras.applications.vgg16.preprocess_input(pixels), verbose=0)
 
     one(art.paths[0])
-    # Drawn from all, so that as many of them are sheets.
-    paths = art.paths[:: len(art.paths) // OLD_WAY_PICTURES or 1]
+    paths = art.paths[:OLD_WAY_PICTURES]
     return lambda: len(paths) / seconds(lambda: [one(path) for path in paths])
 
 
@@ -251,9 +249,9 @@ def _working(art: Art, name: str, precision: str, weights: Path) -> Iterator[Cal
     settings = Settings(data_dir=art.data_dir, embedder=name, weights=str(weights), precision=precision)
     with Catalog(settings.catalog_path) as catalog, closing(open_embedding(settings)) as embedding:
 
-        def per_s(count: int) -> float:
+        def per_s() -> float:
             ledger = open_ledger(catalog, embedding)
-            measured = waiting_pictures(ledger)[-count:]
+            measured = waiting_pictures(ledger)[-len(art.paths) :]
             taken_s = seconds(partial(_drained, ledger, embedding, measured, settings))
             # The next turn does the same again, and may compute in another precision.
             ledger.forget()
@@ -263,7 +261,7 @@ def _working(art: Art, name: str, precision: str, weights: Path) -> Iterator[Cal
         waiting = waiting_pictures(ledger)
         _drained(ledger, embedding, waiting[: len(waiting) - len(art.paths)], settings)
         ledger.forget()
-        yield partial(per_s, len(art.paths))
+        yield per_s
 
 
 def _drained(ledger: Ledger, embedding: Embedding, image_ids: Sequence[int], settings: Settings) -> None:
@@ -280,6 +278,10 @@ def _bounds(art: Art, precision: str, weights: Path) -> Iterator[Callable[[], li
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         for _ in range(cores())
     ]
+
+    for process in started:
+        assert process.stdout
+        process.stdout.readline()  # Nothing is measured while they load.
 
     def rate() -> float:
         # Each kind begins in all of them at once.

@@ -236,15 +236,17 @@ def _alone(
     act: Callable[[Trial], dict[str, float]], trial: Trial, *, one_core: bool = False
 ) -> dict[str, float]:
     """Return what *act* gives in a process of its own, which multiplies in one thread, and does all else so if it has *one_core*."""
-    threads = {BLAS_THREADS: "1"} | ({"OMP_NUM_THREADS": "1"} if one_core else {})
-    os.environ.update(threads)
+    before = dict(os.environ)
+    os.environ.setdefault(BLAS_THREADS, "1")
+    if one_core:
+        os.environ.update({BLAS_THREADS: "1", "OMP_NUM_THREADS": "1"})
     try:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as process:
             return process.submit(act, trial).result()
     finally:
-        for name in threads:
-            del os.environ[name]
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _some(count: int, share: float) -> NDArray[np.int64]:
@@ -285,16 +287,16 @@ class _Peak:
             self.bytes = max(self.bytes, _anonymous_bytes() - self._before)
 
 
-def _held_bytes() -> int:
-    """The same, once what was freed is given back: it would hide what a small index takes, or count as a part of it."""
-    ctypes.CDLL(None).malloc_trim(0)
-    return _anonymous_bytes()
-
-
 def _anonymous_bytes() -> int:
     """What this process holds for itself: pages of mapped files are the system's, to take back."""
     status = Path("/proc/self/status").read_text()
     return 1024 * int(status.split("RssAnon:")[1].split()[0])
+
+
+def _held_bytes() -> int:
+    """The same, once what was freed is given back: it would hide what a small index takes, or count as a part of it."""
+    ctypes.CDLL(None).malloc_trim(0)
+    return _anonymous_bytes()
 
 
 def main(argv: Sequence[str]) -> int:

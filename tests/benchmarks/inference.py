@@ -1,6 +1,6 @@
 """What one process, of one for each core, does in a second of each kind of work that embedding takes.
 
-It loads, and then does the next of :data:`KINDS` for each line that it is given, and prints how much that was.
+It loads, says that it is ready, and then does the next of :data:`KINDS` for each line that it is given, and prints how much that was.
 """
 
 from __future__ import annotations
@@ -36,11 +36,16 @@ def main(precision: str, weights: str, paths: list[Path]) -> None:
         lambda: len(paths) / seconds(lambda: [embedder.prepare(path) for path in paths]),
         lambda: _flop_per_s(precision),
     ]
+    _say("ready")
     for work in cycle(works):
         if not sys.stdin.readline():
             break
-        sys.stdout.write(f"{work()}\n")
-        sys.stdout.flush()
+        _say(f"{work()}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _decode(paths: list[Path]) -> None:

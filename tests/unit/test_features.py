@@ -236,6 +236,15 @@ def test_every_finite_float16_is_widened_exactly() -> None:
     assert np.signbit(widened(np.array([-0.0], np.float16)))[0]
 
 
+def test_a_row_that_damage_has_emptied_has_no_direction(tmp_path: Path) -> None:
+    written(tmp_path, unit_vectors(2, DIM))
+    with rows_path(tmp_path, DIM).open("r+b") as file:
+        file.write(bytes(ROW_BYTES))
+    found = read(tmp_path, 0, 1)
+    assert np.isnan(found[0]).all()
+    assert np.isfinite(found[1]).all()
+
+
 @pytest.mark.parametrize("count", [0, 1, 24, 25, 26, 60])
 def test_rows_are_read_as_unit_vectors_and_compared_by_their_directions(tmp_path: Path, count: int) -> None:
     vectors = unit_vectors(60, 48)

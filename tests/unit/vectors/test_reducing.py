@@ -151,6 +151,11 @@ def test_the_same_sample_gives_the_same_cosines_however_it_is_cut(tmp_path: Path
         Reducer.read(tmp_path / "reducer", 64)
 
 
+def test_a_sample_that_can_be_gone_through_only_once_is_refused() -> None:
+    with pytest.raises(ValueError, match="only once"):
+        Reducer.learned(iter([directions(200)]), DIM, RANK)
+
+
 def test_what_the_directions_kept_do_not_see_has_no_neighbours_by_chance() -> None:
     axes = np.eye(8, dtype=np.float32)
     reducer = Reducer.learned([axes[:3]], 8, 3)
