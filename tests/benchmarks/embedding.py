@@ -31,7 +31,7 @@ from artstore.settings import Settings
 from embedder.drain import drain, open_ledger, waiting_pictures
 from embedder.keras_models import import_keras, randomise
 from embedder.machine import cores
-from embedder.precision import FLOAT32, of_processor
+from embedder.precision import AUTO, FLOAT32, of_processor
 from embedder.protocol import Embedder, Embedding
 from embedder.registry import open_embedder
 from embedder.workers import open_embedding
@@ -48,6 +48,8 @@ TURNS = 5
 """Of everything, one after the other: on a shared machine, the same may take twice as long a minute later."""
 COLOUR_PICTURES = {32: 4000, 256: 1000}
 """By their side, in pixels."""
+
+COLOUR_WARM_UP_PICTURES = 512
 
 WARM_UP_PICTURES = 320
 """So many, small ones, that every process has its network by the end of them."""
@@ -117,7 +119,7 @@ def embed(folder: Path, weights: Path, parts: Sequence[str] = PARTS) -> list[Row
         sheets = _made(folder / "float32-sheets", SHEETS, FLOAT32_PICTURES, sheet_every=SHEET_EVERY)
         rows += _rates(sheets, FLOAT32, weights)
     if "colour" in parts:
-        rows += _colour_rates(folder / "colour")
+        rows += _colour_rates(folder / "colour", weights)
     if "numbers" in parts:
         art = _made(folder / "numbers", "sprites", COMPARED)
         rows += [*_agreement(art, weights), *_one(art, best, weights)]
@@ -297,25 +299,17 @@ def _bounds(art: Art, precision: str, weights: Path) -> Iterator[Callable[[], li
             process.communicate()
 
 
-def _colour_rates(folder: Path) -> list[Row]:
+def _colour_rates(folder: Path, weights: Path) -> list[Row]:
     rows = []
     for side_px, count in COLOUR_PICTURES.items():
-        talk(f"colour, sprites of {side_px} px …")
-        art = shelf.save_sprites(folder / f"art-{side_px}", count, side_px)
-        settings = Settings(data_dir=folder / f"data-{side_px}", embedder="colour")
-        shelf.catalog_folder(art, settings)
-        with Catalog(settings.catalog_path) as catalog, closing(open_embedding(settings)) as embedding:
-            ledger = open_ledger(catalog, embedding)
-            waiting = waiting_pictures(ledger)
-            taken_s = seconds(partial(_drained, ledger, embedding, waiting, settings))
-        rows.append(
-            Row(
-                f"colour: sprites of {side_px} px",
-                count / taken_s,
-                "pictures/s",
-                f"{count} pictures, starting included",
-            )
-        )
+        title = f"colour: sprites of {side_px} px"
+        talk(f"{title}, {TURNS} turns …")
+        pictures = shelf.save_sprites(folder / f"art-{side_px}", COLOUR_WARM_UP_PICTURES + count, side_px)
+        settings = Settings(data_dir=folder / f"data-{side_px}")
+        shelf.catalog_folder(pictures, settings)
+        art = Art(title, settings.data_dir, sorted(pictures.iterdir())[COLOUR_WARM_UP_PICTURES:])
+        with _working(art, "colour", AUTO, weights) as per_s:
+            rows.append(Row(f"{title}, {count:,} of them", *_middle(per_s() for _ in range(TURNS))))
     return rows
 
 
