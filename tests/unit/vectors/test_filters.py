@@ -57,3 +57,15 @@ def test_filters_agree_with_the_oracle_after_opening_whatever_the_order_of_addin
     for k in (1, 10):
         found = again.query(questions, k, allowed)
         assert_agree(found, oracle.query(questions, k, allowed), fair_share(kind, 0.97))
+
+
+def test_ids_that_lie_far_apart_can_be_allowed(opener: Opener) -> None:
+    index = opener()
+    vectors = directions(60)
+    ids = np.arange(60, dtype=np.int64) * 10**15
+    index.add(ids, vectors)
+    assert index.query(vectors[:20], 1, ids[:20]).ids[:, 0].tolist() == ids[:20].tolist()
+    assert set(index.query(vectors[:5], 40, ids[20:50]).ids.ravel().tolist()) == {
+        *ids[20:50].tolist(),
+        NOBODY,
+    }
