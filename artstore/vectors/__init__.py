@@ -10,6 +10,7 @@ only a page for people turns a distance into a percentage.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,18 @@ from artstore.vectors.exact import ExactIndex
 from artstore.vectors.hnsw import NUMBERS, HnswIndex
 from artstore.vectors.place import Place
 from artstore.vectors.protocol import NOBODY, Neighbours, VectorIndex
-from artstore.vectors.rabitq import CODED_NUMBERS, RabitqIndex
+from artstore.vectors.rabitq import CODED_NUMBERS, MOST_CODED_NUMBERS, RabitqIndex
 
 __all__ = ["NOBODY", "Neighbours", "Stamp", "VectorIndex", "index_kind", "open_index", "saved_stamp"]
 
 Stamp = tuple[int, int, int]
 """Of a file: its number on the disk, its size in bytes, when it was written in nanoseconds."""
 
-# What each scheme opens, and how many numbers of a vector it holds unless the URI says; 0: always all.
-_KINDS: dict[str, tuple[Any, int]] = {
-    "hnsw": (HnswIndex, NUMBERS),
-    "exact": (ExactIndex, 0),
-    "faiss": (RabitqIndex, CODED_NUMBERS),
+# What each scheme opens, how many numbers of a vector it holds unless the URI says, and at most; 0: always all.
+_KINDS: dict[str, tuple[Any, int, int]] = {
+    "hnsw": (HnswIndex, NUMBERS, sys.maxsize),
+    "exact": (ExactIndex, 0, 0),
+    "faiss": (RabitqIndex, CODED_NUMBERS, MOST_CODED_NUMBERS),
 }
 
 
@@ -43,12 +44,15 @@ def index_kind(uri: str) -> str:
         raise UsageError(
             f"no index is called {uri!r}; there are {', '.join(f'{known}:' for known in _KINDS)}"
         )
-    usual = _KINDS[kind][1]
+    _, usual, most = _KINDS[kind]
     if numbers and not (
-        usual and numbers.isascii() and numbers.isdigit() and int(numbers) % 8 == 0 < int(numbers)
+        numbers.isascii() and numbers.isdigit() and int(numbers) % 8 == 0 and 0 < int(numbers) <= most
     ):
+        bound = f" up to {most}" if most < sys.maxsize else ""
         told = (
-            f"; the numbers to hold of each vector are a multiple of 8, as in {kind}:{usual}" if usual else ""
+            f"; the numbers to hold of each vector are a multiple of 8{bound}, as in {kind}:{usual}"
+            if usual
+            else ""
         )
         raise UsageError(f"{uri!r} is no index{told}")
     return kind
@@ -63,7 +67,7 @@ def open_index(uri: str, path: Path, dim: int, embedder: str, *, fresh: bool = F
     :class:`~artstore.errors.NotReady` if a library that it needs is not installed.
     """
     kind = index_kind(uri)
-    opened, usual = _KINDS[kind]
+    opened, usual, _ = _KINDS[kind]
     numbers = uri.partition(":")[2]
     place = Place(path, dim, embedder, uri, int(numbers) if numbers else usual)
     index: VectorIndex = opened(place, fresh=fresh)

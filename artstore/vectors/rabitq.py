@@ -23,8 +23,11 @@ from artstore.vectors.sharing import Sharing
 
 CODED_NUMBERS = 256
 """Of each vector, unless the URI says otherwise: a bit of each and some bytes. Of the true ten 0.996 are among 200 candidates."""
-SET_BYTES = 64
-"""What an id takes in faiss's set of them; one among a bit for each id takes less where many are allowed."""
+MOST_CODED_NUMBERS = 2048
+"""faiss adds up what they tell of a distance in 16 bits, which with many more overflow without a word."""
+MARKED_IDS = 1 << 24
+"""Up to this one, a mark for each id tells which are allowed: 16 MB for a moment. Ids that lie further apart come as a set,
+in which faiss looks for each vector's; among half a million that takes half as long again, and twice as long where many are allowed."""
 CODED_WELL = 100_000
 """Up to so many vectors, the usual number of candidates is enough; of ten times as many, four times as many are."""
 
@@ -48,7 +51,7 @@ class RabitqIndex:
         self._reducer: Reducer | None = None
         self._learned_of = 0
         # faiss's types are its own matter; what is called of them takes and returns arrays.
-        self._held: Any = self._faiss.IndexIDMap2(self._faiss.IndexFlatL2(self.dim))
+        self._held: Any = self._faiss.IndexIDMap(self._faiss.IndexFlatL2(self.dim))
         if not fresh and self._files.exist:
             self._files.load(self._load)
 
@@ -70,9 +73,10 @@ class RabitqIndex:
         if not reduction_pays(count, self.dim, self._numbers):
             return
         # Turned, for a code of one bit a number takes all numbers to vary alike.
-        self._reducer = Reducer.learned(sample, self.dim, self._numbers).rotated()
-        self._learned_of = count
-        self._held = self._coded(np.concatenate([self._reducer.reduce(batch) for batch in sample]))
+        reducer = Reducer.learned(sample, self.dim, self._numbers).rotated()
+        held = self._coded(np.concatenate([reducer.reduce(batch) for batch in sample]))
+        with self._sharing.changing():
+            self._reducer, self._learned_of, self._held = reducer, count, held
 
     def outgrown(self, count: int) -> bool:
         """Say whether there is more to learn from *count* vectors."""
@@ -81,7 +85,7 @@ class RabitqIndex:
         return count >= GROWTH * self._learned_of
 
     def shortlist(self, wanted: int) -> int:
-        """Return more the more there are: among a million, 200 candidates held 0.94 of the true ten, 800 held 0.999."""
+        """Return more the more there are: among a million, 200 candidates held 0.94 of the true ten, 800 held 0.998."""
         return int(shortlist(wanted) * max(1.0, len(self) / CODED_WELL) ** 0.6)
 
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
@@ -91,13 +95,14 @@ class RabitqIndex:
             return
         reduced = np.ascontiguousarray(self._reduced(vectors))
         with self._sharing.changing():
-            self._held.remove_ids(self._faiss.IDSelectorBatch(ids))
+            self._held.remove_ids(ids)
+            self._wipe()
             self._held.add_with_ids(reduced, ids)
 
     def remove(self, ids: Collection[int]) -> None:
         """Forget *ids*."""
         with self._sharing.changing():
-            self._held.remove_ids(self._faiss.IDSelectorBatch(np.fromiter(ids, np.int64, len(ids))))
+            self._held.remove_ids(np.fromiter(ids, np.int64, len(ids)))
 
     def query(
         self, vectors: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
@@ -145,6 +150,16 @@ class RabitqIndex:
         index.train(sample)
         return index
 
+    def _wipe(self) -> None:
+        """Clear what removed codes left behind the last one, in its block: faiss would mix the bits of added ones with it."""
+        if self._reducer is None:
+            return
+        lists = self._faiss.downcast_InvertedLists(self._held.invlists)
+        packer, count = lists.packer, lists.list_size(0)
+        nothing = np.zeros(packer.code_size, np.uint8)
+        for place in range(count, count + -count % packer.nvec):
+            packer.pack_1_c(self._faiss.swig_ptr(nothing), place, lists.get_codes(0))
+
     def _reduced(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._reducer.reduce(vectors) if self._reducer else vectors
 
@@ -156,17 +171,16 @@ class RabitqIndex:
         return parameters(sel=self._selector(allowed))
 
     def _selector(self, allowed: NDArray[np.int64]) -> Any:
-        greatest = int(allowed.max())
-        if greatest > SET_BYTES * len(allowed):
+        if allowed.min() < 0 or allowed.max() > MARKED_IDS:
             return self._faiss.IDSelectorBatch(allowed)
-        chosen = np.zeros(greatest + 1, np.bool_)
-        chosen[allowed] = True
-        return self._faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little"))
+        marks = np.zeros(int(allowed.max()) + 1, np.bool_)
+        marks[allowed] = True
+        return self._faiss.IDSelectorBitmap(np.packbits(marks, bitorder="little"))
 
     def _load(self, facts: dict[str, Any], files: dict[str, Path]) -> None:
         self._reducer = Reducer.read(files["reducer"], self.dim) if "reducer" in files else None
         self._learned_of = int(facts["learned_of"])
-        self._held = self._faiss.deserialize_index(np.fromfile(files["held"], np.uint8))
+        self._held = self._faiss.read_index(str(files["held"]))
         if len(self) != facts["count"]:
             raise ValueError("it does not hold as many vectors as it should")
 

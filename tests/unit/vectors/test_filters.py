@@ -22,8 +22,8 @@ def test_filters_agree_with_the_oracle_at_every_selectivity(
     filled(index, 1000)
     filled(oracle, 1000)
     allowed = np.random.default_rng(5).permutation(1000)[: max(1, int(1000 * share))].astype(np.int64)
-    # Ids that are not held, or come twice, allow nothing more.
-    asked = np.concatenate([allowed, allowed[:1], id_array(5000, 6000)])
+    # Ids that are not held, cannot be, or come twice, allow nothing more.
+    asked = np.concatenate([allowed, allowed[:1], id_array(5000, 6000, -5500)])
     questions = directions(20, seed=1)
     for k in (1, 10, 40):
         found = index.query(questions, k, asked)

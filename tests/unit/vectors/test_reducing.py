@@ -55,6 +55,32 @@ def test_what_was_learned_is_saved_with_the_index(uri: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("uri", HELD_IN_FEWER)
+@pytest.mark.parametrize("at_once", [1, 10, 45])
+def test_what_was_replaced_or_came_after_others_went_is_held_as_if_it_had_been_there_first(
+    uri: str, at_once: int, tmp_path: Path
+) -> None:
+    vectors = vgg_like(3000, 320)
+    first = learned(uri, vectors, tmp_path)
+    with open_index(uri, tmp_path / "changed", 320, "colour") as index:
+        index.learn([vectors], len(vectors))
+        index.add(np.arange(1500, dtype=np.int64), np.roll(vectors, 1, axis=0)[:1500])
+    for ids in np.array_split(np.arange(1500, dtype=np.int64), 1500 // at_once)[::5]:
+        index.add(ids, vectors[ids])
+        index.remove((ids + 1).tolist())
+    index.save()
+    index = open_index(uri, tmp_path / "changed", 320, "colour")
+    for ids in np.array_split(np.arange(1500, 3000, dtype=np.int64), 1500 // at_once):
+        index.add(ids, vectors[ids])
+        index.remove(ids[:1].tolist())
+        index.add(ids[:1], vectors[ids[:1]])
+    index.add(np.arange(1500, dtype=np.int64), vectors[:1500])
+    found, wanted = (each.query(vectors[::50], 200) for each in (index, first))
+    # A graph may miss a few.
+    assert np.isclose(found.distances[:, :50], wanted.distances[:, :50], atol=1e-3).mean() > 0.98
+    assert index.ids().tolist() == list(range(3000))
+
+
+@pytest.mark.parametrize("uri", HELD_IN_FEWER)
 def test_an_index_takes_less_than_the_vectors_once_they_are_many(uri: str, tmp_path: Path) -> None:
     sizes = []
     for count in (LEAST_COUNT - 1, LEAST_COUNT):
@@ -119,6 +145,9 @@ def test_a_uri_says_how_many_numbers_to_hold(tmp_path: Path) -> None:
     for uri in ("hnsw:x", "hnsw:0", "hnsw:-8", "hnsw:12", "exact:64", "hnsw:٦٤"):
         with pytest.raises(UsageError, match=uri):
             open_index(uri, tmp_path / "it", DIM, "colour")
+    assert index_kind("faiss:2048") == "faiss"
+    with pytest.raises(UsageError, match="up to 2048"):
+        index_kind("faiss:2056")
 
 
 @settings(max_examples=30, deadline=None)
