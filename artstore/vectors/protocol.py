@@ -16,7 +16,7 @@ NOBODY = -1
 
 
 FEWEST = 200
-"""Candidates: with reduced vectors they held 0.998 of the true ten among 100,000, and 0.993 to 0.9997 among a million."""
+"""Candidates: with reduced vectors they held 0.998 to all of the true ten among 100,000, and 0.993 to 0.9997 among a million."""
 
 
 class Neighbours(NamedTuple):
